@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Release builds drop the dynamic exclusivity check, which costs more than the rest of the message path together
+/// (docs/performance.md has the measurement). Debug builds, and so all unit tests, keep it.
+let settings: [SwiftSetting] = [
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+}
+
+let package = Package(
+    name: "roost",
+    products: [
+        .executable(name: "roostd", targets: ["roostd"]),
+        .executable(name: "roost", targets: ["roost"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    ],
+    targets: [
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+        library("EventLoop", ["CLinux"]),
+        library("MQTT", []),
+        library("Configuration", []),
+        library("Client", ["EventLoop", "MQTT"]),
+        library("Store", ["EventLoop", "MQTT", "CSQLite", "CLZ4"]),
+        library("Broker", ["Store", "EventLoop", "MQTT"]),
+        library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "COpenSSL"]),
+        library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"]),
+        .executableTarget(
+            name: "roostd",
+            dependencies: ["Admin", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration", "CLinux"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "roost",
+            dependencies: [
+                "Client", "Uplink", "Store", "EventLoop", "MQTT", "Configuration",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+
+        tests("EventLoopTests", ["EventLoop"]),
+        tests("MQTTTests", ["MQTT"]),
+        tests("ConfigurationTests", ["Configuration"]),
+        tests("StoreTests", ["Store", "EventLoop", "MQTT"]),
+        tests("BrokerTests", ["Broker", "Store", "EventLoop", "MQTT"]),
+        tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
+        tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+// The module is its headers; this file gives the build a source to compile.
