@@ -36,6 +36,9 @@ public final class SessionQueue: StreamConsumer {
             return stream.next > first ? stream.next - first - min(finished.count, stream.next - first) : 0
         }
 
+        /// The message with this number is the next that the session reads here.
+        public func isNext(_ number: UInt64) -> Bool { nextToRead == number }
+
         func finish(_ number: UInt64) {
             guard number > cursor, !finished.contains(number) else { return }
             if number == cursor + 1 {
