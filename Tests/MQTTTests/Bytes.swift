@@ -44,7 +44,7 @@ func hex(_ bytes: [UInt8]) -> String {
 }
 
 /// What any packet decodes to, with all that was in place copied out.
-enum Decoded: Equatable {
+enum Decoded: Equatable, Sendable {
     case connect(Connect)
     case connack(Connack)
     case publish(Message)
@@ -58,7 +58,7 @@ enum Decoded: Equatable {
     case auth(Auth)
 }
 
-struct Message: Equatable {
+struct Message: Equatable, Sendable {
     var qos: QoS
     var isDuplicate: Bool
     var retain: Bool
