@@ -77,11 +77,15 @@ import Testing
 
     @Test(arguments: refused) func refuses(_ row: Refused) { row.check() }
 
-    @Test func subscriptionIdentifiersMayRepeat() throws {
+    @Test("[MQTT-3.3.4-6] Subscription Identifiers may repeat, from a Server") func subscriptionIdentifiers() throws {
         let source = packet(0x30, "0001 'a' 05 0B 01 0B 8001")
         try source.withUnsafeBytes { buffer in
             let raw = try #require(try readFrame(buffer, maximum: .max))
             #expect(try PublishView(raw, version: .v5).hasSubscriptionIdentifiers)
+            #expect(try PublishView(raw, version: .v5, from: .server).hasSubscriptionIdentifiers)
+            #expect { try PublishView(raw, version: .v5, from: .client) } throws: {
+                ($0 as? MQTTError)?.reason == .protocolError
+            }
         }
     }
 
