@@ -1,7 +1,7 @@
 /// Why a text is not TOML 1.0, and where.
 public struct TOMLError: Error, Equatable {
     /// What is wrong. The cases follow the chapters of the specification.
-    public enum Reason: Sendable, Equatable {
+    public enum Reason: Error, Equatable {
         case notUTF8
         case controlCharacter(UInt8)
         case bareCarriageReturn
