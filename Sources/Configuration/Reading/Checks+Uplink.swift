@@ -40,7 +40,8 @@ extension Checks {
         }
         if route.ack == .upstream {
             if route.window != nil {
-                findings.report("\"upstream\" cannot be had with window: a publisher would wait for it", path: "\(path).ack")
+                findings.report(
+                    "\"upstream\" cannot be had with window: a publisher would wait for it", path: "\(path).ack")
             }
             if route.keep == .latest {
                 findings.report(

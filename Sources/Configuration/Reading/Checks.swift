@@ -72,7 +72,8 @@ struct Checks {
             pair(certificate: tls.certificate, key: tls.key, path)
             if !tls.isEnabled {
                 for (isGiven, key) in [
-                    (!tls.clientCA.isEmpty, "client_ca"), (!tls.crl.isEmpty, "crl"), (tls.requireClient, "require_client"),
+                    (!tls.clientCA.isEmpty, "client_ca"), (!tls.crl.isEmpty, "crl"),
+                    (tls.requireClient, "require_client"),
                     (tls.userFrom != .none, "user_from"), (!tls.more.isEmpty, "more"),
                 ] where isGiven {
                     findings.report("needs tls.certificate", path: "\(path).\(key)")

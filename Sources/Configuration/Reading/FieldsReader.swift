@@ -7,7 +7,8 @@ struct FieldsReader: Fields {
     private var takesRest = false
 
     /// Fills `settings` from `table`; keys that are not given keep the value they have.
-    static func read(_ settings: inout some SettingsTable, from table: TOMLTable, path: [String], _ findings: Findings) {
+    static func read(_ settings: inout some SettingsTable, from table: TOMLTable, path: [String], _ findings: Findings)
+    {
         var reader = FieldsReader(table, path, findings)
         settings.visit(&reader)
         reader.reportUnknownKeys()
@@ -92,7 +93,9 @@ struct FieldsReader: Fields {
         guard !takesRest else { return }
         for entry in table.entries where !known.contains(entry.key) {
             let near = Spelling.nearest(to: entry.key, in: known)
-            let message = near.map { "unknown key; did you mean \($0)?" } ?? "unknown key; there are \(known.joined(separator: ", "))"
+            let message =
+                near.map { "unknown key; did you mean \($0)?" }
+                ?? "unknown key; there are \(known.joined(separator: ", "))"
             findings.report(message, at: entry.origin, path: path + [entry.key])
         }
     }

@@ -121,7 +121,9 @@ struct Overrides {
                 throw Refusal("\(shown) is an array: its items are \(shown).0, \(shown).1 and so on")
             }
             guard index <= items.count else {
-                throw Refusal("\(shown) has \(items.count) item\(items.count == 1 ? "" : "s"), the next is \(shown).\(items.count)")
+                throw Refusal(
+                    "\(shown) has \(items.count) item\(items.count == 1 ? "" : "s"), the next is \(shown).\(items.count)"
+                )
             }
             let rest = path.dropFirst()
             if index == items.count {

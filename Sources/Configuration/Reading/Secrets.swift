@@ -7,7 +7,7 @@ enum Secrets {
         let name = key.lowercased()
         guard !name.hasSuffix("_file"), !name.hasSuffix("_path") else { return false }
         let words = name.split(whereSeparator: { !$0.isLetter })
-        return words.contains { ["password", "passwd", "passphrase", "secret", "token", "key", "pin"].contains($0) }
+        return words.contains { ["password", "passwd", "passphrase", "secret", "token", "key"].contains($0) }
     }
 
     /// The table with its secrets masked, at every depth.

@@ -18,7 +18,8 @@ extension Settings {
         }
         if store.durability == .relaxed {
             warnings.append(
-                "store.durability is relaxed: what was acknowledged in the last \(store.commit.shown) may be lost with the power")
+                "store.durability is relaxed: what was acknowledged in the last \(store.commit.shown) may be lost with the power"
+            )
         }
         return warnings
     }

@@ -1,13 +1,15 @@
 /// Finds the word that a misspelt one was meant to be.
 enum Spelling {
-    /// The candidate with the least edits, if these are few for the word's length.
+    /// The candidate with the least edits, if these are at most a third of the letters.
     static func nearest(to word: String, in candidates: [String]) -> String? {
         let word = Array(word.lowercased().utf8)
         guard word.count <= 64 else { return nil }
         var best: (distance: Int, word: String)?
         for candidate in candidates {
-            let distance = edits(word, Array(candidate.utf8))
-            if distance < best?.distance ?? (max(word.count, candidate.utf8.count) / 3 + 1) {
+            let letters = Array(candidate.utf8)
+            // A word cut short ("warn") is meant as the whole one.
+            let distance = word.count > 2 && letters.starts(with: word) ? 1 : edits(word, letters)
+            if distance <= best.map({ $0.distance - 1 }) ?? ((max(word.count, letters.count) + 2) / 3) {
                 best = (distance, candidate)
             }
         }

@@ -62,7 +62,8 @@ extension TableBuilder.Value {
         case .node(let node): node
         case .table(let table): TOMLNode(.table(table.frozen()), origin: origin)
         case .array(let values): TOMLNode(.array(values.map { $0.frozen() }), origin: origin)
-        case .tables(let list): TOMLNode(.array(list.tables.map { TOMLNode(.table($0.frozen()), origin: $0.origin) }), origin: origin)
+        case .tables(let list):
+            TOMLNode(.array(list.tables.map { TOMLNode(.table($0.frozen()), origin: $0.origin) }), origin: origin)
         }
     }
 }
