@@ -106,7 +106,7 @@ import Testing
         ("urls = [\"mqtt://:1883\"]", "roost.toml:3: uplink.urls: \"mqtt://:1883\" has no host"),
         ("urls = [\"mqtt://h:0\"]", "roost.toml:3: uplink.urls: 0 is not a port (1-65535)"),
         (
-            "urls = [\"mqtt://u:p@h\"]",
+            "urls = [\"amqp://u:p@h\"]",
             "roost.toml:3: uplink.urls: a login does not belong into a URL: use username and password_file"
         ),
         ("urls = []", "roost.toml:3: uplink.urls: an uplink needs at least one url"),
@@ -129,7 +129,7 @@ import Testing
         ),
         (
             "urls = [\"mqtt://h\"]\nprotocol = 4\nroute = [{ mode = \"each\", filter = \"cmd/#\" }]\nsubscribe = [{ filter = \"cmd/{node}/#\" }]",
-            "roost.toml:5: uplink.route.filter: \"cmd/#\" and the subscription \"cmd/{node}/#\" of this uplink have topics in common; with protocol 4 and mode \"each\" these messages would go round"
+            "roost.toml:5: uplink.route.filter: \"cmd/#\" and the subscription \"cmd/n/#\" of this uplink have topics in common; with protocol 4 and mode \"each\" these messages would go round"
         ),
         (
             "urls = [\"mqtt://h\"]\nbatch_prefix = \"{label:site}\"",

@@ -81,7 +81,10 @@ import Testing
     }
 
     @Test func otherProgramsVariablesAreLeftAlone() {
-        let environment = ["ROOST_MQTT_URL": "x", "ROOST_BIN": "y", "ROOST_SOCKET": "z", "ROOSTER": "w", "PATH": "/"]
+        let environment = [
+            "ROOST_MQTT_URL": "x", "ROOST_BIN": "y", "ROOST_SOCKET": "z", "ROOSTER": "w", "PATH": "/",
+            "ROOST_SERVICE_HOST": "10.0.0.1", "ROOST_PORT": "tcp://10.0.0.1:1883", "ROOST_PORT_1883_TCP_PORT": "1883",
+        ]
         #expect(messages("", environment: environment) == [])
     }
 }

@@ -137,6 +137,16 @@ import Testing
         #expect(route.placeName == "b")
     }
 
+    @Test func changedKeysAreNamed() throws {
+        let before = try settings("[[listener]]\n[[module]]\nname = \"m\"\nprogram = \"x\"\nport = 1")
+        let after = try settings(
+            "[log]\nlevel = \"debug\"\n[[listener]]\nbind = \"[::]:1\"\n[[module]]\nname = \"m\"\nprogram = \"x\"\nport = 2"
+        )
+
+        #expect(after.changedKeys(from: before) == ["listener.0.bind", "log.level", "module.0.port"])
+        #expect(after.changedKeys(from: after) == [])
+    }
+
     @Test func warnings() throws {
         let settings = try settings(
             """
@@ -149,9 +159,12 @@ import Testing
             name = "u"
             urls = ["mqtt://h"]
             protocol = 4
+            username = "n"
+            password_file = "p"
+            tls = { certificate = "c", key = "k" }
             route = [{ filter = "#" }]
             """)
-        #expect(settings.warnings.count == 3)
+        #expect(settings.warnings.count == 5)
     }
 }
 

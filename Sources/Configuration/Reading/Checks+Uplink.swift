@@ -1,6 +1,6 @@
 /// What holds for an uplink, its routes and its subscriptions.
 extension Checks {
-    func check(_ uplink: UplinkSettings, _ path: String) {
+    func check(_ uplink: UplinkSettings, _ filled: UplinkSettings, _ path: String) {
         required(uplink.name.isEmpty, "\(path).name")
         if uplink.urls.isEmpty, !findings.hasProblem(at: "\(path).urls") {
             findings.report("an uplink needs at least one url", path: "\(path).urls")
@@ -15,8 +15,12 @@ extension Checks {
         placeholders(uplink.clientID, "\(path).client_id", name: uplink.name)
         placeholders(uplink.batchPrefix, "\(path).batch_prefix", name: uplink.name)
         unique(
-            uplink.routes.map(\.placeName), "\(path).route", "name", "another route of this uplink has this name")
-        for (index, route) in uplink.routes.enumerated() { check(route, of: uplink, "\(path).route.\(index)") }
+            filled.routes.map(\.placeName), "\(path).route", "name", "another route of this uplink has this name")
+        for (index, route) in uplink.routes.enumerated() {
+            check(route, of: uplink, "\(path).route.\(index)")
+            guard uplink.protocol == .v4, route.mode == .each else { continue }
+            loops(filled.routes[index].filter, filled.subscriptions, "\(path).route.\(index).filter")
+        }
         for (index, subscription) in uplink.subscriptions.enumerated() {
             let place = "\(path).subscribe.\(index)"
             required(subscription.filter.isEmpty, "\(place).filter")
@@ -52,25 +56,15 @@ extension Checks {
         if let budget = route.budgetBytes, budget > settings.store.budgetBytes {
             findings.report("is larger than store.budget", path: "\(path).budget")
         }
-        if uplink.protocol == .v4, route.mode == .each { loops(route, of: uplink, path) }
     }
 
     /// MQTT 3.1.1 has no No Local: what the uplink publishes would come back by its own subscription, and go round.
-    private func loops(_ route: RouteSettings, of uplink: UplinkSettings, _ path: String) {
-        var known = settings.placeholders
-        known.name = uplink.name
-        for subscription in uplink.subscriptions {
-            do throws(Placeholders.Unknown) {
-                let pair = (try known.expand(route.filter), try known.expand(subscription.filter))
-                guard Topics.overlap(pair.0, pair.1) else { continue }
-                findings.report(
-                    "\"\(route.filter)\" and the subscription \"\(subscription.filter)\" of this uplink have topics in "
-                        + "common; with protocol 4 and mode \"each\" these messages would go round",
-                    path: "\(path).filter")
-            } catch {
-                // Reported by the check of placeholders.
-                continue
-            }
+    private func loops(_ filter: String, _ subscriptions: [SubscribeSettings], _ path: String) {
+        for subscription in subscriptions where Topics.overlap(filter, subscription.filter) {
+            findings.report(
+                "\"\(filter)\" and the subscription \"\(subscription.filter)\" of this uplink have topics in common; with "
+                    + "protocol 4 and mode \"each\" these messages would go round",
+                path: path)
         }
     }
 }

@@ -1,10 +1,13 @@
 /// The rules that hold between settings, or that need more than one value to be judged.
 struct Checks {
     let settings: Settings
+    /// The same with placeholders filled in: names and filters that differ in the file may meet here.
+    let filled: Settings
     let findings: Findings
 
     init(_ settings: Settings, _ findings: Findings) {
         self.settings = settings
+        filled = settings.expanded()
         self.findings = findings
     }
 
@@ -12,7 +15,9 @@ struct Checks {
         node()
         listeners()
         access()
-        for (index, uplink) in settings.uplinks.enumerated() { check(uplink, "uplink.\(index)") }
+        for (index, uplink) in settings.uplinks.enumerated() {
+            check(uplink, filled.uplinks[index], "uplink.\(index)")
+        }
         unique(settings.uplinks.map(\.name), "uplink", "name", "another uplink has this name")
         placeholders(settings.ingest.filter, "ingest.filter")
         ingestTopic()
@@ -58,8 +63,9 @@ struct Checks {
             if !isFit {
                 findings.report("\(name): \(TOMLPrinter.quoted(text)) cannot stand in a topic", path: "node.labels")
             }
-            if name.isEmpty || name.contains(where: { "{}:".contains($0) }) {
-                findings.report("\(TOMLPrinter.quoted(name)) is not a label's name (no { } :)", path: "node.labels")
+            if name.isEmpty || name.contains(where: { "{}:/+#".contains($0) }) {
+                findings.report(
+                    "\(TOMLPrinter.quoted(name)) is not a label's name (no { } : / + #)", path: "node.labels")
             }
         }
     }

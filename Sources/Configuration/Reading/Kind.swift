@@ -41,13 +41,16 @@ extension Kind where Value == String {
 
     /// `$6$` or `$7$` with salt and hash, as mosquitto_passwd writes them.
     static var passwordHash: Kind {
-        var kind = text.checked { text in
-            // The text itself stays out of the message: who put a password here in the clear would read it in a log.
-            text.isEmpty || text.hasPrefix("$7$") || text.hasPrefix("$6$")
-                ? nil : "is not a password hash ($7$...): make one with `roost passwd`"
-        }
-        kind.mask = { $0.isEmpty ? "" : "$7$masked" }
-        return kind
+        Kind(
+            read: { (node) throws(Refusal) in
+                if case .string(let text) = node.value {
+                    if text.isEmpty || text.hasPrefix("$7$") || text.hasPrefix("$6$") { return text }
+                }
+                // Without the value: who put a password here in the clear would read it in a log.
+                throw Refusal("is not a password hash ($7$...): make one with `roost passwd`")
+            },
+            write: { .string($0) },
+            mask: { $0.isEmpty ? "" : "$7$masked" })
     }
 
     /// The same kind with a further condition: nil, or what is wrong.

@@ -11,11 +11,11 @@ struct Overrides {
 
     /// `ROOST_STORE__BUDGET=2GiB`: two underscores between the levels, numbers are indexes.
     func apply(environment: [String: String], to table: inout TOMLTable) {
-        let variables = environment.keys.filter { $0.hasPrefix("ROOST_") && !Self.otherVariables.contains($0) }
+        let variables = environment.keys.filter { $0.hasPrefix("ROOST_") && !Self.isOther($0) }
         let paths = variables.map { (name: $0, path: Self.levels(of: $0)) }
         // In order of their indexes, so that each can create the next item.
         for (name, path) in paths.sorted(by: { Self.comesBefore($0.path, $1.path) }) {
-            guard !path.contains("") else {
+            guard !path.contains(""), path.count < TOMLParser.maximumDepth else {
                 findings.report(
                     "not a setting's name (ROOST_STORE__BUDGET is store.budget)", at: .variable(name), path: [])
                 continue
@@ -33,6 +33,12 @@ struct Overrides {
                 findings.report("not a setting's name: \(error.message)", at: .option(key), path: [])
             }
         }
+    }
+
+    /// Kubernetes adds ROOST_SERVICE_HOST, ROOST_PORT_1883_TCP and their like where a service is called roost.
+    private static func isOther(_ variable: String) -> Bool {
+        otherVariables.contains(variable) || variable.hasPrefix("ROOST_SERVICE_") || variable == "ROOST_PORT"
+            || variable.hasPrefix("ROOST_PORT_")
     }
 
     private static func levels(of variable: String) -> [String] {

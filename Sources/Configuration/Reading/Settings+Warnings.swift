@@ -12,6 +12,15 @@ extension Settings {
                 warnings.append("uplink \(uplink.name): neither routes nor subscriptions, so nothing is carried")
             }
         }
+        for uplink in uplinks {
+            let plain = uplink.urls.filter { !$0.usesTLS }
+            if !uplink.tls.certificate.isEmpty, plain.count == uplink.urls.count {
+                warnings.append("uplink \(uplink.name): tls.certificate is not used, no url is mqtts or wss")
+            }
+            if !uplink.passwordFile.isEmpty, let url = plain.first(where: { !$0.isLoopback }) {
+                warnings.append("uplink \(uplink.name): the password goes to \(url.description) in the clear")
+            }
+        }
         for listener in listeners where listener.anonymous == .always && !listener.bind.isLoopback {
             warnings.append(
                 "listener \(listener.bind.description): anyone who reaches it may connect (anonymous = \"always\")")

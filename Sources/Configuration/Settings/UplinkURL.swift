@@ -23,6 +23,8 @@ public struct UplinkURL: Sendable, Equatable {
     }
 
     public var usesTLS: Bool { scheme == .mqtts || scheme == .wss }
+    /// Whether the host is this machine.
+    public var isLoopback: Bool { Endpoint.network(host: host, port: port).isLoopback }
     public var usesWebSocket: Bool { scheme == .ws || scheme == .wss }
 
     public var description: String {
@@ -35,11 +37,6 @@ public struct UplinkURL: Sendable, Equatable {
         guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else {
             throw Refusal("\"\(text)\" is not a URL (scheme://host:port, the scheme \(allowed))")
         }
-        let word = text[..<colon]
-        guard let scheme = Scheme(rawValue: word.lowercased()) else {
-            throw Refusal(
-                "\"\(text)\": the scheme \(word.isEmpty ? "is missing, it" : "\"\(word)\"") is not \(allowed)")
-        }
         var authority = text[colon...].dropFirst(3)
         var path = Substring()
         if let slash = authority.firstIndex(where: { $0 == "/" || $0 == "?" }) {
@@ -47,8 +44,13 @@ public struct UplinkURL: Sendable, Equatable {
             authority = authority[..<slash]
         }
         guard !authority.contains("@") else {
-            // Not repeated here: it may hold a password.
+            // Before anything else and without the text: it may hold a password.
             throw Refusal("a login does not belong into a URL: use username and password_file")
+        }
+        let word = text[..<colon]
+        guard let scheme = Scheme(rawValue: word.lowercased()) else {
+            throw Refusal(
+                "\"\(text)\": the scheme \(word.isEmpty ? "is missing, it" : "\"\(word)\"") is not \(allowed)")
         }
         self.scheme = scheme
         (host, port) = try Self.hostAndPort(authority, scheme, in: text)
