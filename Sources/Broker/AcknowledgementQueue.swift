@@ -30,9 +30,6 @@ final class AcknowledgementQueue: SafetyWaiter {
         return firstTicket + UInt64(entries.count - 1)
     }
 
-    /// The ticket that the next `wait` will give.
-    var nextTicket: UInt64 { firstTicket + UInt64(entries.count) }
-
     func acknowledge(_ identifier: UInt16, _ reason: ReasonCode) {
         guard entries.isEmpty else {
             entries.append(Entry(identifier: identifier, reason: reason))

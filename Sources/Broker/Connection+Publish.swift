@@ -29,17 +29,13 @@ extension Connection {
             _ = broker.route(publish, from: .client(session), waiter: nil, ticket: 0)
         case .atLeastOnce:
             guard let pubacks else { return }
-            let ticket = pubacks.nextTicket
-            switch broker.route(publish, from: .client(session), waiter: pubacks, ticket: ticket) {
-            case .pending: _ = pubacks.wait(publish.packetIdentifier)
-            case .done(let reason): pubacks.acknowledge(publish.packetIdentifier, acknowledged(reason))
-            }
+            let ticket = pubacks.wait(publish.packetIdentifier)
+            let outcome = broker.route(publish, from: .client(session), waiter: pubacks, ticket: ticket)
+            if case .done(let reason) = outcome { pubacks.settle(ticket, reason) }
         case .exactlyOnce:
             receiveExactlyOnce(publish, session)
         }
     }
-
-    private func acknowledged(_ reason: ReasonCode) -> ReasonCode { version == .v5 ? reason : .success }
 
     private func check(_ publish: PublishView) throws(MQTTError) {
         guard !publish.hasSubscriptionIdentifiers else {
@@ -74,14 +70,9 @@ extension Connection {
             }
             return
         }
-        session.inbound[identifier] = Session.Inbound(isSafe: false, ticket: nil)
-        switch broker.route(publish, from: .client(session), waiter: session, ticket: UInt64(identifier)) {
-        case .pending:
-            session.inbound[identifier]?.ticket = pubrecs.wait(identifier)
-        case .done(let reason):
-            if reason.isError { session.inbound[identifier] = nil } else { session.inbound[identifier]?.isSafe = true }
-            pubrecs.acknowledge(identifier, acknowledged(reason))
-        }
+        session.inbound[identifier] = Session.Inbound(isSafe: false, ticket: pubrecs.wait(identifier))
+        let outcome = broker.route(publish, from: .client(session), waiter: session, ticket: UInt64(identifier))
+        if case .done(let reason) = outcome { session.messageIsSettled(ticket: UInt64(identifier), reason: reason) }
     }
 
     func pubrel(_ acknowledgement: Acknowledgement) {

@@ -53,6 +53,8 @@ public final class Connection: ByteStreamDelegate {
         }
     }
 
+    /// Acknowledgements wait for the store.
+    var owesAcknowledgements: Bool { (pubacks?.count ?? 0) + (pubrecs?.count ?? 0) > 0 }
     var isAccepted: Bool { state == .accepted }
     /// More than enough waits to be sent: what can wait elsewhere does.
     var isCongested: Bool { stream.unsentBytes > limits.outputBytes / 2 }

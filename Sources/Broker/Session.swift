@@ -102,6 +102,7 @@ public final class Session {
     func makeDurable(_ id: SessionID, limits: BrokerLimits) {
         let queue = SessionQueue(
             session: id, log: broker.log, maximumMessages: limits.sessionMessages, maximumBytes: limits.sessionBytes)
+        queue.owner = self
         queue.losesNewest = limits.sessionFullLosesNewest
         queue.onReadable = { [unowned self] in pump() }
         queue.onLoss = { [unowned self] in
