@@ -52,6 +52,7 @@ import Testing
         ("127.0.0.1:1883", Endpoint.network(host: "127.0.0.1", port: 1883), true),
         ("[::]:8883", .network(host: "::", port: 8883), false), ("[::1]:1", .network(host: "::1", port: 1), true),
         ("localhost:65535", .network(host: "localhost", port: 65535), true),
+        ("127.example.org:1", .network(host: "127.example.org", port: 1), false),
         ("unix:/run/roost/mqtt.sock", .unix(path: "/run/roost/mqtt.sock"), true),
     ])
     func endpoint(text: String, expected: Endpoint, isLoopback: Bool) throws {
@@ -66,6 +67,7 @@ import Testing
         ("mqtt://h", UplinkURL(scheme: .mqtt, host: "h", port: 1883)),
         ("mqtts://h.example:8884/", UplinkURL(scheme: .mqtts, host: "h.example", port: 8884)),
         ("ws://[::1]:8080", UplinkURL(scheme: .ws, host: "::1", port: 8080, path: "/mqtt")),
+        ("ws://h?c=d", UplinkURL(scheme: .ws, host: "h", port: 80, path: "/mqtt?c=d")),
         ("wss://h/a/b?c=d", UplinkURL(scheme: .wss, host: "h", port: 443, path: "/a/b?c=d")),
     ])
     func url(text: String, expected: UplinkURL) throws {

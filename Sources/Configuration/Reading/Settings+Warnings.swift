@@ -1,34 +1,35 @@
 extension Settings {
     /// What is allowed and yet worth a word at `roostd --check` and at the start.
     public var warnings: [String] {
-        var warnings: [String] = []
-        for uplink in uplinks {
-            if uplink.protocol == .v4, uplink.routes.contains(where: { $0.mode == .batch }) {
-                warnings.append(
-                    "uplink \(uplink.name): protocol 4 cannot tell whether anybody receives the batches; see to it that a "
-                        + "receiver is subscribed")
-            }
-            if uplink.routes.isEmpty, uplink.subscriptions.isEmpty, !uplink.twin {
-                warnings.append("uplink \(uplink.name): neither routes nor subscriptions, so nothing is carried")
-            }
-        }
-        for uplink in uplinks {
-            let plain = uplink.urls.filter { !$0.usesTLS }
-            if !uplink.tls.certificate.isEmpty, plain.count == uplink.urls.count {
-                warnings.append("uplink \(uplink.name): tls.certificate is not used, no url is mqtts or wss")
-            }
-            if !uplink.passwordFile.isEmpty, let url = plain.first(where: { !$0.isLoopback }) {
-                warnings.append("uplink \(uplink.name): the password goes to \(url.description) in the clear")
-            }
-        }
+        var warnings = uplinks.flatMap { uplink in uplink.warnings.map { "uplink \(uplink.name): \($0)" } }
         for listener in listeners where listener.anonymous == .always && !listener.bind.isLoopback {
-            warnings.append(
-                "listener \(listener.bind.description): anyone who reaches it may connect (anonymous = \"always\")")
+            let address = listener.bind.description
+            warnings.append("listener \(address): anyone who reaches it may connect (anonymous = \"always\")")
         }
         if store.durability == .relaxed {
-            warnings.append(
-                "store.durability is relaxed: what was acknowledged in the last \(store.commit.shown) may be lost with the power"
-            )
+            let time = store.commit.shown
+            warnings.append("store.durability is relaxed: a power cut loses what was acknowledged in the last \(time)")
+        }
+        return warnings
+    }
+}
+
+extension UplinkSettings {
+    fileprivate var warnings: [String] {
+        var warnings: [String] = []
+        if `protocol` == .v4, routes.contains(where: { $0.mode == .batch }) {
+            // Only MQTT 5 answers 0x10, No matching subscribers.
+            warnings.append("protocol 4 cannot tell whether anybody receives the batches: see that a receiver is there")
+        }
+        if routes.isEmpty, subscriptions.isEmpty, !twin {
+            warnings.append("neither routes nor subscriptions, so nothing is carried")
+        }
+        let plain = urls.filter { !$0.usesTLS }
+        if !tls.certificate.isEmpty, plain.count == urls.count {
+            warnings.append("tls.certificate is not used, no url is mqtts or wss")
+        }
+        if !passwordFile.isEmpty, let url = plain.first(where: { !$0.isLoopback }) {
+            warnings.append("the password goes to \(url.description) in the clear")
         }
         return warnings
     }

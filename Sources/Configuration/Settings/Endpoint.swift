@@ -15,7 +15,9 @@ public enum Endpoint: Sendable, Equatable {
     /// Whether only this machine reaches it.
     public var isLoopback: Bool {
         switch self {
-        case .network(let host, _): host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        case .network("localhost", _), .network("::1", _): true
+        // Digits and dots only: 127.example.org is a name like any other.
+        case .network(let host, _): host.hasPrefix("127.") && host.allSatisfy { $0 == "." || ("0"..."9").contains($0) }
         case .unix: true
         }
     }

@@ -23,9 +23,9 @@ public struct UplinkURL: Sendable, Equatable {
     }
 
     public var usesTLS: Bool { scheme == .mqtts || scheme == .wss }
+    public var usesWebSocket: Bool { scheme == .ws || scheme == .wss }
     /// Whether the host is this machine.
     public var isLoopback: Bool { Endpoint.network(host: host, port: port).isLoopback }
-    public var usesWebSocket: Bool { scheme == .ws || scheme == .wss }
 
     public var description: String {
         "\(scheme.rawValue)://\(host.contains(":") ? "[\(host)]" : host):\(port)\(path)"
@@ -58,7 +58,7 @@ public struct UplinkURL: Sendable, Equatable {
         guard webSocket || path.isEmpty || path == "/" else {
             throw Refusal("\"\(text)\": only ws and wss URLs have a path")
         }
-        self.path = webSocket ? (path.isEmpty ? "/mqtt" : String(path)) : ""
+        self.path = webSocket ? (path.hasPrefix("/") ? String(path) : "/mqtt\(path)") : ""
     }
 
     private static func hostAndPort(
