@@ -28,7 +28,7 @@ public final class Broker {
     let limits: BrokerLimits
     public var figures = BrokerFigures()
     /// Takes lines for the log.
-    public var logger: ((LogLevel, String) -> Void)?
+    public var logger: ((Severity, String) -> Void)?
     /// Gets the PUBLISH packets that carry batches, if this node receives any.
     public weak var receiver: (any BatchReceiver)?
 
@@ -60,7 +60,7 @@ public final class Broker {
     public var retainedCount: Int { retained.count }
     public var version: String { "roost" }
 
-    func logLine(_ level: LogLevel, _ line: @autoclosure () -> String) { logger?(level, line()) }
+    func logLine(_ level: Severity, _ line: @autoclosure () -> String) { logger?(level, line()) }
 
     // MARK: Connections
 

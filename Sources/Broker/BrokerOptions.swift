@@ -30,15 +30,15 @@ public struct BrokerLimits: Sendable, Equatable {
     public init() {}
 }
 
-public enum AnonymousAccess: Sendable { case loopback, always, never }
+public enum AnonymousPolicy: Sendable { case loopback, always, never }
 
 public struct ListenerOptions: Sendable {
-    public var anonymous: AnonymousAccess
+    public var anonymous: AnonymousPolicy
     public var maximumConnections: Int
     public var limits: BrokerLimits
 
     public init(
-        anonymous: AnonymousAccess = .loopback, maximumConnections: Int = 10_000, limits: BrokerLimits = BrokerLimits()
+        anonymous: AnonymousPolicy = .loopback, maximumConnections: Int = 10_000, limits: BrokerLimits = BrokerLimits()
     ) {
         self.anonymous = anonymous
         self.maximumConnections = maximumConnections
@@ -64,7 +64,7 @@ public struct BrokerFigures: Sendable {
 }
 
 /// One line to the log. The daemon gives the broker its logger; tests give none.
-public enum LogLevel: Int, Sendable, Comparable {
+public enum Severity: Int, Sendable, Comparable {
     case trace, debug, info, notice, warning, error
 
     public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }

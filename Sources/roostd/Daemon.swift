@@ -13,11 +13,11 @@ final class Daemon {
     }
 
     let settings: Settings
-    let loop: EventLoop.EventLoop
+    let loop: EventLoop
     let network: SocketNetwork
     let logger: Logger
     let log: Log
-    let broker: Broker.Broker
+    let broker: Broker
     private let writer: StoreWriter
     private var listeners: [any Listener] = []
     private var signals: SignalSource?
@@ -26,7 +26,7 @@ final class Daemon {
     init(_ settings: Settings) throws(Failure) {
         self.settings = settings
         do throws(SystemError) {
-            loop = try EventLoop.EventLoop()
+            loop = try EventLoop()
         } catch {
             throw Failure(exitCode: 2, message: "no event loop: \(error)")
         }
@@ -45,7 +45,7 @@ final class Daemon {
         } catch {
             throw Failure(exitCode: error.exitCode, message: error.explanation)
         }
-        broker = Broker.Broker(log: log, state: state, limits: BrokerLimits(settings.limits))
+        broker = Broker(log: log, state: state, limits: BrokerLimits(settings.limits))
         broker.logger = { [logger] level, line in logger.log(level, line) }
         log.onHealth = { [unowned self] error in storeHealthChanged(error) }
     }
@@ -71,7 +71,7 @@ final class Daemon {
         for listener in settings.listeners {
             let options = ListenerOptions(listener, settings.limits)
             do throws(NetworkError) {
-                let opened = try network.listen(EventLoop.Endpoint(listener.bind), options: ListenOptions()) {
+                let opened = try network.listen(NetworkEndpoint(listener.bind), options: ListenOptions()) {
                     [broker] stream in broker.accept(stream, listener: options)
                 }
                 listeners.append(opened)
@@ -118,7 +118,9 @@ final class Daemon {
         signals = try? SignalSource(loop: loop, signals: [SIGTERM, SIGINT, SIGHUP]) { [unowned self] signal in
             switch signal {
             case SIGHUP: logger.log(.notice, "SIGHUP: nothing can be reloaded yet; restart to change settings")
-            default: isStopping ? exit(0) : stop()
+            default:
+                if isStopping { exit(0) }
+                stop()
             }
         }
     }

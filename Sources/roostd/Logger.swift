@@ -8,7 +8,7 @@ final class Logger {
     private enum Form { case text, journal, json }
 
     private let form: Form
-    var level: Broker.LogLevel
+    var level: Severity
     private let clock: any Clock
 
     init(_ settings: LogSettings, clock: any Clock) {
@@ -17,11 +17,11 @@ final class Logger {
         case .text: form = .text
         case .auto: form = getenv("JOURNAL_STREAM") != nil ? .journal : .text
         }
-        level = Broker.LogLevel(settings.level)
+        level = Severity(settings.level)
         self.clock = clock
     }
 
-    func log(_ level: Broker.LogLevel, _ line: String) {
+    func log(_ level: Severity, _ line: String) {
         guard level >= self.level else { return }
         var text: String
         switch form {
@@ -61,8 +61,8 @@ final class Logger {
     }
 }
 
-extension Broker.LogLevel {
-    init(_ level: Configuration.LogLevel) {
+extension Severity {
+    init(_ level: LogLevel) {
         switch level {
         case .trace: self = .trace
         case .debug: self = .debug

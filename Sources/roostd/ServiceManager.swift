@@ -13,13 +13,13 @@ enum ServiceManager {
             // A name that begins with @ is abstract: its first byte is 0.
             if path.hasPrefix("@") { target[0] = 0 }
         }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         let length = socklen_t(MemoryLayout<sa_family_t>.size + path.utf8.count)
         withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { socketAddress in
-                _ = state.withCString { sendto(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL.rawValue), socketAddress, length) }
+                _ = state.withCString { sendto(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL), socketAddress, length) }
             }
         }
     }

@@ -1,6 +1,5 @@
 import Broker
 import Configuration
-import EventLoop
 import Store
 
 // The configuration's words in the types of those who act on them.
@@ -33,7 +32,7 @@ extension BrokerLimits {
 
 extension ListenerOptions {
     init(_ settings: ListenerSettings, _ limits: LimitSettings) {
-        let anonymous: Broker.AnonymousAccess
+        let anonymous: AnonymousPolicy
         switch settings.anonymous {
         case .loopback: anonymous = .loopback
         case .always: anonymous = .always
@@ -60,14 +59,5 @@ extension DatabaseOptions {
         durability = settings.durability == .relaxed ? .relaxed : .strict
         whenFull = settings.whenFull == .refuse ? .refuse : .evict
         budgetBytes = settings.budgetBytes
-    }
-}
-
-extension EventLoop.Endpoint {
-    init(_ endpoint: Configuration.Endpoint) {
-        switch endpoint {
-        case .network(let host, let port): self = .tcp(host: host, port: port)
-        case .unix(let path): self = .unix(path: path)
-        }
     }
 }
