@@ -51,8 +51,12 @@ extension Database {
     /// Moves the WAL into the database once it is long enough: on this thread, since another's would not keep up
     /// (MEASURED.md §2), and best when nobody waits.
     public func checkpointIfDue() throws(StoreError) {
-        guard !isReadOnly, !walIsDone, connection.walFrames >= options.checkpointFrames else { return }
+        guard !isReadOnly, !walIsDone, connection.walFrames >= max(options.checkpointFrames, checkpointAt) else {
+            return
+        }
         try checkpoint()
+        // What readers hold back is not tried again at each commit.
+        checkpointAt = walIsDone ? 0 : connection.walFrames + options.checkpointFrames / 4
     }
 
     /// Moves the WAL into the database now, as far as readers let it.

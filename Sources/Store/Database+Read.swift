@@ -13,7 +13,13 @@ extension Database {
             try read(stream.rawValue, from: from, maximumBytes: maximumBytes, into: &found)
         } catch { throw Self.storeError(error, path: filePath) }
         guard !found.corrupt.isEmpty, !isReadOnly else { return (found.segments, found.unreadable) }
-        return (found.segments, try quarantine(found.corrupt) + found.unreadable)
+        // A disk that can't take the move now must not keep the good segments from their reader: it is made at the next read.
+        let moved =
+            (try? quarantine(found.corrupt))
+            ?? found.corrupt.reduce(into: []) {
+                Self.join($1, because: .corrupt, to: &$0)
+            }
+        return (found.segments, moved + found.unreadable)
     }
 
     private struct Found {

@@ -27,6 +27,8 @@ public final class Database {
     var walBytes = 0
     /// Everything in the WAL is in the database file, synced: the next frame will be its first.
     var walIsDone = true
+    /// Frames below which no further checkpoint is tried, after one that could not finish.
+    var checkpointAt = 0
     var ballastBytes = 0
 
     var filePath: String { path + "/roost.db" }
@@ -37,7 +39,10 @@ public final class Database {
         path: String, options: DatabaseOptions = DatabaseOptions()
     ) throws(StoreError) -> Database {
         let directory: DatabaseDirectory? = options.vfs == nil ? try DatabaseDirectory(path: path) : nil
-        return try Database(path: path, options: options, directory: directory)
+        let database = try Database(path: path, options: options, directory: directory)
+        database.restoreBallast()
+        database.usedBytes = try database.used()
+        return database
     }
 
     /// Opens the database beside the daemon that has it, or while none runs. Takes no lock and writes nothing.
@@ -90,7 +95,8 @@ public final class Database {
     }
 
     private func configure(from found: Int) throws(SQLiteError) {
-        try connection.execute("PRAGMA application_id = \(Schema.applicationID)")
+        // Only once: it is a write, and a database on a full disk must open all the same.
+        if found == 0 { try connection.execute("PRAGMA application_id = \(Schema.applicationID)") }
         guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
             throw SQLiteError(code: SQLITE_CANTOPEN, message: "the file system can't keep a WAL")
         }
@@ -102,10 +108,18 @@ public final class Database {
             """)
         connection.takeOverCheckpoints()
         if found < Schema.version { try Schema.migrate(connection, from: found) }
-        // What a crash left in the WAL moves to the database now, where nobody waits, so that both ends are known.
-        let (log, done) = try connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE)
-        walIsDone = log == done
-        connection.walFrames = log
+        // What a crash left in the WAL moves to the database now, where nobody waits. A full disk may refuse: then the log
+        // goes on where it ends, and reads are answered.
+        do throws(SQLiteError) {
+            let (log, done) = try connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE)
+            walIsDone = log == done
+            connection.walFrames = log
+            if !walIsDone { noteCommit() }
+        } catch {
+            walBytes = SQLiteFile.sizeOfWAL(of: filePath, vfs: options.vfs)
+            connection.walFrames = max(0, walBytes - 32) / (options.pageBytes + 24)
+            walIsDone = false
+        }
     }
 
     /// Writes the counters, moves the WAL into the database and closes. Safe to call again.

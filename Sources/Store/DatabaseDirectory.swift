@@ -49,15 +49,18 @@ final class DatabaseDirectory {
 
     func releaseBallast() { unlink(ballastPath) }
 
-    /// Puts the ballast (back) where there is room for it and as much again; whether it is there.
+    /// Of the file system, for unprivileged processes.
+    var availableBytes: Int {
+        var room = statvfs()
+        return statvfs(path, &room) == 0 ? Int(room.f_bavail) * Int(room.f_frsize) : 0
+    }
+
+    /// Puts the ballast (back) where there is room for it and a quarter more; whether it is there.
     @discardableResult
     func restoreBallast(_ bytes: Int) -> Bool {
         if ballastBytes == bytes { return true }
         releaseBallast()
-        var room = statvfs()
-        guard bytes > 0, statvfs(path, &room) == 0, Int(room.f_bavail) * Int(room.f_frsize) > 2 * bytes else {
-            return false
-        }
+        guard bytes > 0, availableBytes > bytes + bytes / 4 else { return false }
         let descriptor = open(ballastPath, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return false }
         defer { Glibc.close(descriptor) }

@@ -18,7 +18,8 @@ public struct DatabaseOptions: Sendable, Equatable {
     public var whenFull = WhenFull.evict
     /// Bytes that used pages, the WAL and the ballast may take together.
     public var budgetBytes = 1 << 30
-    /// A file given up when the disk is full, so that deletes can commit; part of the budget. nil: 1 % of it, 4 MiB at most.
+    /// A file given up when the disk is full, so that deletes can commit; part of the budget. nil: a
+    /// 32nd of it, 6 MiB at most. 0: none.
     public var ballastBytes: Int?
     public var compression = LZ4.Level.fast
     public var pageBytes = 4096
@@ -28,11 +29,14 @@ public struct DatabaseOptions: Sendable, Equatable {
 
     public init() {}
 
-    var ballast: Int { vfs != nil ? 0 : ballastBytes ?? min(4 << 20, budgetBytes / 100) }
+    var ballast: Int { vfs != nil ? 0 : ballastBytes ?? min(6 << 20, budgetBytes / 32) }
 
-    /// Frames in the WAL at which it is checkpointed: more stalls commits for longer (MEASURED.md §2), and in a small budget
-    /// the WAL is to be a small part.
-    var checkpointFrames: Int { max(32, min(1000, budgetBytes / 16 / pageBytes)) }
+    /// Frames in the WAL at which it is checkpointed: more stalls commits for longer (MEASURED.md §2), and the ballast, given
+    /// up on a full disk, must make room in the database for the WAL's pages and those of one commit more.
+    var checkpointFrames: Int {
+        let room = ballast > 0 ? ballast : min(6 << 20, budgetBytes / 32)
+        return max(16, min(1000, room / pageBytes * 2 / 3))
+    }
 
     /// What the WAL file may keep between checkpoints.
     var walBytes: Int { checkpointFrames * (pageBytes + 24) }
