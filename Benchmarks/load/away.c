@@ -78,6 +78,13 @@ static int64_t settled_disk_bytes(void) {
     return disk_written_bytes(options->disk);
 }
 
+/// `after - before` for each message as JSON: null where the machine doesn't say.
+static const char *per_message(char text[32], int64_t before, int64_t after) {
+    if (before < 0 || after < 0) return "null";
+    snprintf(text, 32, "%.1f", (double)(after - before) / (double)acknowledged);
+    return text;
+}
+
 void away(const struct options *from) {
     options = from;
     publisher_count = (unsigned)options->publishers;
@@ -99,7 +106,7 @@ void away(const struct options *from) {
         connection_open(&connections[i], options->port, client_id, true);
     }
     loop_until_ready(connections, publisher_count);
-    int64_t disk = settled_disk_bytes(), io = process_figure(options->pid, "io", "write_bytes:");
+    int64_t disk_before = settled_disk_bytes(), io_before = process_figure(options->pid, "io", "write_bytes:");
 
     uint64_t began = now_ns(), stop = began + (uint64_t)(options->seconds * 1e9), cpu = cpu_ns(options->pid);
     for (unsigned i = 0; i < publisher_count; i++)
@@ -112,8 +119,7 @@ void away(const struct options *from) {
     if (!acknowledged) die("nothing was acknowledged");
     double count = (double)acknowledged, store_us = (double)(cpu_ns(options->pid) - cpu) / 1e3 / count;
     double acknowledged_rate = count / ((double)(last_ns - began) / 1e9);
-    disk = settled_disk_bytes() - disk;
-    io = process_figure(options->pid, "io", "write_bytes:") - io;
+    int64_t disk = settled_disk_bytes(), io = process_figure(options->pid, "io", "write_bytes:");
 
     began = now_ns(), cpu = cpu_ns(options->pid);
     connection_open(&subscriber, options->port, "away", false);
@@ -122,6 +128,7 @@ void away(const struct options *from) {
     double drain_rate = (double)arrived / ((double)(last_ns - began) / 1e9);
     double drain_us = arrived ? (double)(cpu_ns(options->pid) - cpu) / 1e3 / (double)arrived : 0;
 
+    char disk_text[32], io_text[32];
     uint64_t lost = 0, duplicates = 0, out_of_order = 0;
     for (unsigned i = 0; i < publisher_count; i++) {
         for (uint32_t n = 0; n < publishers[i].sent; n++)
@@ -129,9 +136,10 @@ void away(const struct options *from) {
         duplicates += publishers[i].arrived.duplicates;
         out_of_order += publishers[i].arrived.out_of_order;
     }
-    printf("{\"acknowledged\": %lu, \"unacknowledged\": %lu, \"ack_rate\": %.0f, \"store_us\": %.3f, \"disk_bytes\": %.1f, "
-           "\"process_bytes\": %.1f, \"drain_rate\": %.0f, \"drain_us\": %.3f, \"arrived\": %lu, \"lost\": %lu, "
+    printf("{\"acknowledged\": %lu, \"unacknowledged\": %lu, \"ack_rate\": %.0f, \"store_us\": %.3f, \"disk_bytes\": %s, "
+           "\"process_bytes\": %s, \"drain_rate\": %.0f, \"drain_us\": %.3f, \"arrived\": %lu, \"lost\": %lu, "
            "\"duplicates\": %lu, \"out_of_order\": %lu}\n",
-           acknowledged, sent - acknowledged, acknowledged_rate, store_us, (double)disk / count, (double)io / count,
-           drain_rate, drain_us, arrived, lost, duplicates, out_of_order);
+           acknowledged, sent - acknowledged, acknowledged_rate, store_us,
+           per_message(disk_text, disk_before, disk), per_message(io_text, io_before, io), drain_rate, drain_us,
+           arrived, lost, duplicates, out_of_order);
 }

@@ -26,7 +26,7 @@ void file(const struct options *options) {
         if (write(fd, group.at, group.size) != (ssize_t)group.size || fdatasync(fd)) die("%s: %m", options->disk);
         bytes += group.size;
     }
-    disk = disk_written_bytes(options->disk) - disk;
+    if (disk >= 0) disk = disk_written_bytes(options->disk) - disk;
     close(fd);
     unlink(options->disk);
     printf("{\"ack_rate\": %.0f, \"store_us\": %.3f, \"disk_bytes\": %.1f, \"process_bytes\": %.1f}\n",

@@ -5,6 +5,7 @@
 #include "options.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,9 @@ static pid_t launch(const struct options *options) {
     CPU_ZERO(&cores);
     CPU_SET((size_t)options->core, &cores);
     sched_setaffinity(0, sizeof cores, &cores);
+    int nothing = open("/dev/null", O_RDWR);
+    dup2(nothing, 0);
+    dup2(nothing, 1);  // ours is for the figures
     execvp(options->command[0], options->command);
     die("%s: %m", options->command[0]);
 }

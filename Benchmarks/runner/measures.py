@@ -27,15 +27,16 @@ class Measure:
     run: Callable           # (bench, broker, pace) -> figures
     rows: list
     rounds: int = 3
+    baseline: Callable = None   # (bench, pace) -> figures of doing the same without a broker
 
 
 @dataclasses.dataclass
 class Pace:
-    """How long each run loads a broker."""
+    """How much each run loads a broker."""
 
     seconds: float
-    peer: object            # the upstream in the other side's runs that needs one
     connections: int
+    foreign: object         # the upstream of Roost's `each`: a broker that isn't Roost; None: Roost all the same
 
 
 CPU_ROWS = [
@@ -72,6 +73,17 @@ def away(window):
     return run
 
 
+def plain_file(group):
+    """A plain file, one write and fdatasync for each group, on the broker's core and disk."""
+
+    def run(bench, pace):
+        return bench.load(
+            "file", core=bench.broker_core, disk=bench.directory / "plain", group=group, size=150,
+            seconds=pace.seconds / 2)
+
+    return run
+
+
 def uplink(hundred):
     """Ten sensors at a node whose link to the upstream passes through a counting relay."""
     if hundred:
@@ -92,7 +104,7 @@ def uplink(hundred):
         if not isinstance(broker, Roost):
             return one(bench, broker, broker, "", pace) if broker.can_bridge() else {}
         figures = {}
-        for mode, upstream in (("batch", broker), ("each", pace.peer or broker)):
+        for mode, upstream in (("batch", broker), ("each", pace.foreign or broker)):
             figures.update({f"{mode}_{key}": value for key, value in one(bench, broker, upstream, mode, pace).items()})
         return figures
 
@@ -149,7 +161,8 @@ MEASURES = [
                 Row("disk bytes a message (process)", "process_bytes", "B", LOWER),
                 Row("drain", "drain_rate", "/s", HIGHER),
                 Row("CPU a drained message", "drain_us", "µs", LOWER),
-            ])
+            ],
+            baseline=plain_file(64 * window))
         for window in (1, 4)
     ),
     Measure("uplink-100", "uplink, 150 B JSON, QoS 1, 100 messages at a time", uplink(True), uplink_rows()),
@@ -164,9 +177,3 @@ MEASURES = [
         ]),
     Measure("start", "start", start, [Row("start to first CONNACK", "start_ms", "ms", LOWER)], 5),
 ]
-
-
-def file_baseline(bench, group, pace):
-    """A plain file, one write and fdatasync for each group, on the broker's core and disk."""
-    return bench.load(
-        "file", core=bench.broker_core, disk=bench.directory / "plain", group=group, size=150, seconds=pace.seconds / 2)

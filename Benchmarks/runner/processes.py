@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import resource
 import shutil
 import signal
@@ -38,6 +37,11 @@ def raise_descriptor_limit(wanted):
     return hard
 
 
+def interrupt(*_):
+    """SIGTERM ends the run the way Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
 class Bench:
     """The machine's part: which core is whose, where scratch files go, what runs now."""
 
@@ -51,10 +55,13 @@ class Bench:
         self.made = 0
 
     def __enter__(self):
-        signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        signal.signal(signal.SIGTERM, interrupt)
         return self
 
     def __exit__(self, *_):
+        """Stops what still runs and removes the scratch files, whatever ended the measuring."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for process in list(self.running):
             self.stop(process)
         shutil.rmtree(self.directory, ignore_errors=True)

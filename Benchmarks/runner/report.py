@@ -2,19 +2,27 @@
 
 import statistics
 
-from .measures import HIGHER
+from .processes import Failed
 
 
 class Results:
-    """Figures by measure and side ("roost" or "peer"), one dictionary a round, and what went wrong."""
+    """Figures by measure and side ("roost", "peer" or "file"), one dictionary a round, and what went wrong."""
 
     def __init__(self):
         self.rounds = {}
-        self.files = {}
         self.failures = []
 
-    def add(self, measure, side, figures):
-        self.rounds.setdefault((measure, side), []).append(figures)
+    def attempt(self, measure, side, name, run):
+        """Keeps what `run` returns. A run that came to nothing leaves its round empty, so that rounds stay paired, and
+        is not tried again in the next."""
+        rounds = self.rounds.setdefault((measure, side), [])
+        if {} in rounds:
+            return rounds.append({})
+        try:
+            rounds.append(run())
+        except Failed as failure:
+            rounds.append({})
+            self.failures.append(f"{measure}, {name}: {failure}")
 
     def values(self, measure, side, key):
         found = [figures.get(key) for figures in self.rounds.get((measure, side), [])]
@@ -39,11 +47,11 @@ def ratio(ours, theirs):
 def ratio_with_range(results, measure, row):
     """Of the medians, and between which ratios the single rounds lay."""
     peer_key = row.peer_key or row.key
-    ours, theirs = results.values(measure, "roost", row.key), results.values(measure, "peer", peer_key)
-    if not ours or not theirs:
-        return "n/a"
-    middle = ratio(statistics.median(ours), statistics.median(theirs))
-    each = sorted(a / b for a, b in zip(ours, theirs) if b)
+    middle = ratio(results.median(measure, "roost", row.key), results.median(measure, "peer", peer_key))
+    pairs = zip(results.rounds.get((measure, "roost"), []), results.rounds.get((measure, "peer"), []))
+    each = sorted(a[row.key] / b[peer_key] for a, b in pairs if a.get(row.key) is not None and b.get(peer_key))
+    if middle == "n/a":
+        return middle
     return f"**{middle}** [{each[0]:.3g}-{each[-1]:.3g}]" if len(each) > 1 else f"**{middle}**"
 
 
@@ -75,21 +83,19 @@ def table(results, measures, peer_name):
     return lines
 
 
-def file_table(results, peer_name):
+def file_table(results, measures, peer_name):
     """The brokers' acknowledged messages a second as a part of what a plain file takes."""
-    if not results.files:
-        return []
     lines = [
-        "", "Against a plain file (one write and fdatasync a group of as many messages as are outstanding, same run, core "
-        "and disk):", "",
-        f"| outstanding | file | file, disk bytes a message | Roost ÷ file | {peer_name} ÷ file |", "|---:|---:|---:|---:|---:|",
+        "", "Against a plain file: one write and fdatasync a group of as many messages as are outstanding; same run, core "
+        "and disk.", "",
+        f"| measure | file | file, disk bytes a message | Roost ÷ file | {peer_name} ÷ file |", "|---|---:|---:|---:|---:|",
     ]
-    for group, runs in sorted(results.files.items()):
-        rate = statistics.median(run["ack_rate"] for run in runs)
-        disk = statistics.median(run["disk_bytes"] for run in runs)
-        parts = [ratio(results.median(f"away{group}", side, "ack_rate"), rate) for side in ("roost", "peer")]
-        lines.append(f"| {group} | {number(rate, '/s')} | {number(disk, 'B')} | {parts[0]} | {parts[1]} |")
-    return lines
+    compared = [measure.name for measure in measures if measure.baseline]
+    for name in compared:
+        rate, disk = results.median(name, "file", "ack_rate"), results.median(name, "file", "disk_bytes")
+        parts = [ratio(results.median(name, side, "ack_rate"), rate) for side in ("roost", "peer")]
+        lines.append(f"| {name} | {number(rate, '/s')} | {number(disk, 'B')} | {parts[0]} | {parts[1]} |")
+    return lines if compared else []
 
 
 def counted(results, measures, peer_name):
@@ -109,7 +115,7 @@ def counted(results, measures, peer_name):
 
 
 def document(results, measures, peer_name, heading):
-    parts = [*heading, "", *table(results, measures, peer_name), *file_table(results, peer_name)]
+    parts = [*heading, "", *table(results, measures, peer_name), *file_table(results, measures, peer_name)]
     parts += ["", "Counted:", "", *counted(results, measures, peer_name)]
     if results.failures:
         parts += ["", "Runs that came to nothing:", "", *(f"- {failure}" for failure in results.failures)]
