@@ -7,7 +7,9 @@ import Testing
     private let directory = TemporaryDirectory()
 
     private func database() throws -> Database {
-        let database = try Database.open(path: directory.path)
+        var options = DatabaseOptions()
+        options.pageBytes = 4096
+        let database = try Database.open(path: directory.path, options: options)
         _ = try database.commit(
             Sample.group(
                 1,
