@@ -73,12 +73,15 @@ extension Database {
         do throws(SQLiteError) {
             let (log, done) = try connection.checkpoint(mode)
             walIsDone = log == done
+            if walIsDone { connection.walFrames = 0 }
             if mode == SQLITE_CHECKPOINT_TRUNCATE, walIsDone { walBytes = 0 }
         } catch { throw Self.storeError(error, path: filePath) }
     }
 
     /// After a commit: how long the WAL is now.
     func noteCommit() {
+        // A transaction that changed nothing wrote nothing.
+        guard connection.walFrames > 0 else { return }
         let now = 32 + connection.walFrames * (pageBytes + 24)
         // A log that began anew was cut to the limit first.
         if walIsDone { walBytes = min(walBytes, options.walBytes) }
