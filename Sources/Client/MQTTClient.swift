@@ -67,6 +67,8 @@ public final class MQTTClient {
     public var bytesReceived: UInt64 { earlierBytesReceived + (stream?.bytesRead ?? 0) }
     /// Bytes that wait here for the network to take them.
     public var unsentBytes: Int { stream?.unsentBytes ?? 0 }
+    /// The network takes no more for now; `clientDidDrain` tells when it has taken all.
+    public var isBlocked: Bool { stream?.isBlocked ?? false }
 
     // MARK: - Life of a connection
 
@@ -125,15 +127,15 @@ public final class MQTTClient {
         connectionNumber += 1
         version = options.version
         connectStarted = loop.now
-        deadline = loop.schedule(after: options.connectTimeout) { [weak self] in
-            self?.finish(.connectTimeout)
-        }
     }
 
     private func handshake(over stream: ByteStream) {
         self.stream = stream
         stream.delegate = self
         state = .handshake
+        deadline = loop.schedule(at: connectStarted + options.connectTimeout) { [weak self] in
+            self?.finish(.connectTimeout)
+        }
         write(connectPacket().encode())
     }
 

@@ -33,7 +33,7 @@ public protocol MQTTClientDelegate: AnyObject {
     /// A PINGREQ was answered; `client.lastRoundTrip` is new.
     func clientDidReceivePong(_ client: MQTTClient)
 
-    /// All that was written has left for the system's buffers.
+    /// What the network had not taken for a while (`isBlocked`) has all left.
     func clientDidDrain(_ client: MQTTClient)
 }
 
