@@ -66,7 +66,7 @@ final class MQTTRun {
         switch error {
         case .disconnected: nil
         case .refused: .refused("\(address.endpoint) \(error)")
-        case .cannotConnect(let text): .cannotConnect("cannot connect to \(address.endpoint): \(text)")
+        case .cannotConnect(let text): .cannotConnect("cannot connect: \(text)")
         default: .cannotConnect("\(address.endpoint): \(error)")
         }
     }
