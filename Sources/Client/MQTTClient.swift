@@ -34,6 +34,8 @@ public final class MQTTClient {
     /// Of CONNACK, then of the close.
     private var deadline = Timer.none
     private var connectStarted = Instant(nanoseconds: 0)
+    /// When CONNECT was sent.
+    private var asked = Instant(nanoseconds: 0)
     private var earlierBytesSent: UInt64 = 0
     private var earlierBytesReceived: UInt64 = 0
 
@@ -136,6 +138,7 @@ public final class MQTTClient {
         deadline = loop.schedule(at: connectStarted + options.connectTimeout) { [weak self] in
             self?.finish(.connectTimeout)
         }
+        asked = loop.now
         write(connectPacket().encode())
     }
 
@@ -160,7 +163,7 @@ public final class MQTTClient {
         loop.cancel(deadline)
         server = connack
         state = .connected
-        lastRoundTrip = loop.now - connectStarted
+        lastRoundTrip = loop.now - asked
         window.limit = min(Int(connack.receiveMaximum), Int(options.sendMaximum))
         startLiveness(keepAlive: connack.serverKeepAlive ?? options.keepAlive)
         let number = connectionNumber

@@ -11,9 +11,11 @@ enum MessageFormat {
 
     enum Piece {
         case literal([UInt8])
-        case topic, payload, payloadHex(uppercase: Bool), payloadLength, qos, retain, identifier
+        case topic, payload, payloadLength, qos, retain, identifier
+        case payloadHex(uppercase: Bool)
         case mosquittoJSON(payloadIsJSON: Bool)
-        case isoTime, unixTime, time(String), nanoseconds
+        case isoTime, unixTime, nanoseconds
+        case time(String)
         case topicAlias, userProperties
         case property(PropertyIdentifier)
     }
