@@ -37,7 +37,7 @@ let package = Package(
         library("Client", ["EventLoop", "MQTT"]),
         library("Store", ["EventLoop", "MQTT", "CSQLite", "CLZ4"]),
         library("Broker", ["Store", "EventLoop", "MQTT"]),
-        library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "COpenSSL"]),
+        library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
         library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"]),
         .executableTarget(
             name: "roostd",
