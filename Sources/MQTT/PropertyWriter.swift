@@ -7,6 +7,11 @@ public struct UserProperty: Hashable, Sendable {
         self.name = name
         self.value = value
     }
+
+    /// Copies a pair that was read in place.
+    public init(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        self.init(String(utf8: name), String(utf8: value))
+    }
 }
 
 /// Builds raw properties, without their Property Length.
