@@ -2,16 +2,37 @@
 #ifndef ROOST_CLINUX_H
 #define ROOST_CLINUX_H
 
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/timex.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/file.h>
 #include <sys/un.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
+
+/// accept4 with SOCK_NONBLOCK and SOCK_CLOEXEC; EINTR is retried.
+int linux_accept(int listener, struct sockaddr *address, socklen_t *length);
+
+/// A non-blocking, close-on-exec stream socket.
+int linux_stream_socket(int family);
+
+/// A non-blocking, close-on-exec eventfd with the value 0.
+int linux_eventfd(void);
+
+/// Adds 1 to an eventfd, whatever signals arrive meanwhile.
+void linux_eventfd_signal(int descriptor);
+
+/// True when the kernel holds the wall clock to be disciplined (adjtimex without STA_UNSYNC).
+bool linux_clock_is_synchronised(void);
+
+/// What errno's value means, in English; NULL for a value that means nothing.
+const char *linux_error_text(int number);
 
 #endif

@@ -1,0 +1,149 @@
+/// Bytes in one raw block: appended at the end, consumed from the front. Grows by doubling; gives its block back when it
+/// is empty and large, or when its owner says that nothing more is to come. Moving bytes to the front and growing are
+/// both paid for by bytes consumed or appended before, so no pattern of use is quadratic.
+public struct ByteBuffer: ~Copyable {
+    /// A block at least this large is given back as soon as the buffer is empty.
+    private static let largeBlock = 64 * 1024
+    private static let smallestBlock = 256
+
+    private var block: UnsafeMutableRawPointer?
+    private var start = 0
+    private var end = 0
+
+    /// Bytes in the block.
+    public private(set) var capacity = 0
+
+    /// How far the block was filled when it was last emptied: the size the next one starts with, so that a connection with
+    /// steady bursts doesn't grow through every size each time.
+    private var hint: Int32 = 0
+
+    public init() {}
+
+    deinit {
+        block?.deallocate()
+    }
+
+    public var count: Int { end - start }
+    public var isEmpty: Bool { end == start }
+
+    public mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress, bytes.count > 0 else { return }
+        reserve(bytes.count).copyMemory(from: source, byteCount: bytes.count)
+        end += bytes.count
+    }
+
+    public mutating func append(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { append($0) }
+    }
+
+    public mutating func append(byte: UInt8) {
+        reserve(1).storeBytes(of: byte, as: UInt8.self)
+        end += 1
+    }
+
+    /// Room for `count` bytes behind the last; the pointer is valid until the buffer is next changed. Fill it, then
+    /// `commit(_:)`.
+    public mutating func reserve(_ count: Int) -> UnsafeMutableRawPointer {
+        if let block, capacity - end >= count { return block + end }
+        return makeRoom(count)
+    }
+
+    /// Takes the first `count` bytes of what `reserve(_:)` gave as appended.
+    public mutating func commit(_ count: Int) {
+        precondition(count >= 0 && count <= capacity - end, "committed more than was reserved")
+        end += count
+    }
+
+    public func withBytes<Result: ~Copyable, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(bytes)
+    }
+
+    /// Drops `count` bytes from the front.
+    public mutating func consume(_ count: Int) {
+        precondition(count >= 0 && count <= self.count, "consumed more than there is")
+        start += count
+        guard start == end else { return }
+        hint = Int32(min(end, ByteBuffer.largeBlock))
+        start = 0
+        end = 0
+        if capacity >= ByteBuffer.largeBlock { releaseBlock() }
+    }
+
+    /// Drops all bytes and the block.
+    public mutating func removeAll() {
+        start = 0
+        end = 0
+        releaseBlock()
+    }
+
+    // MARK: - For streams
+
+    /// The bytes where they are; valid until the buffer is next changed.
+    var bytes: UnsafeRawBufferPointer {
+        guard let block else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(start: block + start, count: end - start)
+    }
+
+    /// Bytes that can be appended without another block.
+    var spare: Int { capacity - end }
+
+    /// Replaces all bytes, which may not be the buffer's own.
+    mutating func replace(with bytes: UnsafeRawBufferPointer) {
+        start = 0
+        end = 0
+        append(bytes)
+    }
+
+    /// Gives back what isn't needed while nothing happens: the block when it is empty, most of it when it is mostly empty.
+    mutating func settle() {
+        if isEmpty {
+            removeAll()
+        } else if capacity > 16 * 1024 && count < capacity / 8 {
+            moveToBlock(ofAtLeast: count)
+        }
+    }
+
+    // MARK: - Blocks
+
+    private mutating func makeRoom(_ room: Int) -> UnsafeMutableRawPointer {
+        precondition(room >= 0, "room for a negative count")
+        guard let block else {
+            moveToBlock(ofAtLeast: max(room, Int(hint)))
+            return makeRoom(room)
+        }
+        if capacity - end >= room { return block + end }
+        let used = end - start
+        if capacity - used >= room && start >= used {
+            block.copyMemory(from: block + start, byteCount: used)
+            start = 0
+            end = used
+        } else {
+            moveToBlock(ofAtLeast: max(used + room, 2 * used))
+        }
+        return makeRoom(room)
+    }
+
+    private mutating func moveToBlock(ofAtLeast size: Int) {
+        var newCapacity = ByteBuffer.smallestBlock
+        while newCapacity < size { newCapacity *= 2 }
+        let newBlock = UnsafeMutableRawPointer.allocate(byteCount: newCapacity, alignment: 16)
+        let used = end - start
+        if let block {
+            newBlock.copyMemory(from: block + start, byteCount: used)
+            block.deallocate()
+        }
+        block = newBlock
+        capacity = newCapacity
+        start = 0
+        end = used
+    }
+
+    private mutating func releaseBlock() {
+        guard let block else { return }
+        block.deallocate()
+        self.block = nil
+        capacity = 0
+    }
+}

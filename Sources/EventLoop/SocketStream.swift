@@ -1,0 +1,188 @@
+import CLinux
+import Glibc
+
+/// A connected TCP or Unix socket.
+///
+/// Level-triggered reading is bounded per tick, and ends at the first read that comes back short. Interest in reading is
+/// dropped only when a paused stream is reported readable, interest in writing is taken only while output is stuck; so a
+/// stream that flows costs no `epoll_ctl` at all.
+final class SocketStream: ByteStream, DescriptorHandler {
+    /// Reads of one stream in one tick, so that one fast peer can't keep the others waiting.
+    private static let readsPerTick = 4
+
+    /// A kept part at least this large is not copied in front of the next read; the read goes behind it instead.
+    private static let largePart = 4096
+
+    /// Negative after closing.
+    private var descriptor: Int32
+    private var watch = Watch.none
+    private var interest: Interest = []
+    private var sendFailure: StreamError?
+
+    /// Takes a connected, non-blocking socket, and closes it if it can't be watched.
+    init(loop: EventLoop, socket: consuming Descriptor, peer: String) throws(SystemError) {
+        descriptor = socket.release()
+        super.init(loop: loop, peer: peer)
+        do throws(SystemError) {
+            try startWatching()
+        } catch {
+            close()
+            throw error
+        }
+    }
+
+    deinit {
+        if descriptor >= 0 { Glibc.close(descriptor) }
+    }
+
+    // MARK: - Readiness
+
+    func descriptorIsReady(_ readiness: Readiness) {
+        if readiness.contains(.writable) || (readiness.contains(.broken) && isBlocked) { edgeBecameWritable() }
+        guard !isClosed, readiness != .writable else { return }
+        if isPaused {
+            readinessWhilePaused(readiness)
+        } else {
+            read()
+        }
+    }
+
+    override func readingDidResume() {
+        guard !isClosed else { return }
+        if watch == .none {
+            watchAgain()
+        } else {
+            setInterest(interest.union(.read))
+        }
+    }
+
+    override func wantsWritable(_ wanted: Bool) {
+        setInterest(wanted ? interest.union(.write) : interest.subtracting(.write))
+    }
+
+    override func visitEdgeAgain() {
+        if sendFailure != nil { read() }
+    }
+
+    private func readinessWhilePaused(_ readiness: Readiness) {
+        if readiness.contains(.broken) {
+            // Reported without being asked for, again and again; so nothing is watched until reading resumes.
+            loop.unwatch(watch)
+            watch = .none
+        } else {
+            setInterest(interest.subtracting(.read))
+        }
+    }
+
+    private func startWatching() throws(SystemError) {
+        interest = isBlocked ? [.read, .write] : .read
+        watch = try loop.watch(descriptor: descriptor, interest, handler: self)
+    }
+
+    private func watchAgain() {
+        do throws(SystemError) { try startWatching() } catch { edgeDidClose(StreamError(error)) }
+    }
+
+    private func setInterest(_ wanted: Interest) {
+        guard wanted != interest, watch != .none else { return }
+        interest = wanted
+        do throws(SystemError) { try loop.change(watch, wanted) } catch { edgeDidClose(StreamError(error)) }
+    }
+
+    // MARK: - Reading
+
+    private func read() {
+        for _ in 0..<SocketStream.readsPerTick {
+            let more = input.count < SocketStream.largePart ? readShared() : readBehindInput()
+            guard more, !isClosed, !isPaused else { return }
+        }
+        if sendFailure != nil { loop.revisit(self) }
+    }
+
+    /// Reads into the loop's buffer, behind a copy of what was kept. True when there may be more.
+    private func readShared() -> Bool {
+        let shared = loop.readBuffer.bytes
+        let kept = input.count
+        if kept > 0 { shared.copyMemory(from: input.bytes) }
+        let room = shared.count - kept
+        guard let base = shared.baseAddress, let count = receive(base + kept, room) else { return false }
+        bytesRead &+= UInt64(count)
+        if isClosing { return count == room }
+        let bytes = UnsafeRawBufferPointer(start: base, count: kept + count)
+        let consumed = handOver(bytes)
+        guard !isClosing else { return count == room }
+        if consumed < bytes.count {
+            input.replace(with: UnsafeRawBufferPointer(rebasing: bytes[consumed...]))
+        } else if kept > 0 {
+            input.removeAll()
+        }
+        return count == room
+    }
+
+    /// Reads behind a large part of a packet, where it stays: a packet of a megabyte is copied when its block doubles, not
+    /// with every read.
+    private func readBehindInput() -> Bool {
+        let place = input.reserve(ReadBuffer.size)
+        let room = input.spare
+        guard let count = receive(place, room) else { return false }
+        bytesRead &+= UInt64(count)
+        input.commit(count)
+        deliverInput()
+        return count == room
+    }
+
+    /// Reads once. Nil when there is nothing now or the stream has ended.
+    private func receive(_ place: UnsafeMutableRawPointer, _ room: Int) -> Int? {
+        while true {
+            let count = recv(descriptor, place, room, 0)
+            if count > 0 { return count }
+            if count == 0 {
+                edgeDidClose(sendFailure)
+                return nil
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN:
+                if let sendFailure { edgeDidClose(sendFailure) }
+            default: edgeDidClose(StreamError(.last("recv")))
+            }
+            return nil
+        }
+    }
+
+    // MARK: - Writing
+
+    override func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
+        guard sendFailure == nil else { return .sent(bytes.count) }
+        while true {
+            // MSG_NOSIGNAL: EPIPE instead of SIGPIPE, whatever the process has done about that signal.
+            let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+            if count >= 0 { return .sent(count) }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN, ENOBUFS, ENOMEM: return .sent(0)
+            default: return .failed(StreamError(.last("send")))
+            }
+        }
+    }
+
+    /// The peer is gone, but its last packets may still lie in the socket: they are read first.
+    override func sendingDidFail(_ error: StreamError) {
+        guard !isPaused, !isClosing else { return edgeDidClose(error) }
+        sendFailure = error
+        loop.revisit(self)
+    }
+
+    // MARK: - Closing
+
+    override func shutDownSending() {
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    override func closeEdge() {
+        loop.unwatch(watch)
+        watch = .none
+        Glibc.close(descriptor)
+        descriptor = -1
+    }
+}
