@@ -58,6 +58,7 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("StoreTests", ["Store", "EventLoop", "MQTT"]),
         tests("BrokerTests", ["Broker", "Store", "EventLoop", "MQTT"]),
+        tests("ClientTests", ["Client", "EventLoop", "MQTT"]),
         tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
     ],
