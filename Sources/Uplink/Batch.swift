@@ -65,6 +65,8 @@ public final class BatchReader {
         public let header: BatchHeader
         /// How many PUBLISH packets it holds, all of them checked.
         public let count: Int
+        /// Bytes of the packets.
+        public let byteCount: Int
         /// Bytes that it took of what `open` was given: batches stand end to end in files.
         public let length: Int
         /// The packets, valid until the reader opens the next batch.
@@ -81,11 +83,13 @@ public final class BatchReader {
         guard header.sequence <= UInt64.max - UInt64(count) else {
             throw .structure("numbers beyond 64 bits", offset: 0)
         }
-        return Opened(header: header, count: count, length: start + length, packets: PacketSequence(content.bytes))
+        return Opened(
+            header: header, count: count, byteCount: content.count, length: start + length,
+            packets: PacketSequence(content.bytes))
     }
 
-    /// Gives the memory back, when the last batch was large and none is expected soon.
-    public func release() { content.release() }
+    /// Gives a large batch's memory back; its packets are gone then.
+    func giveBackIfLarge() { content.giveBackIfLarge() }
 
     /// Counts the packets; refuses what is not a PUBLISH in the form that batches hold.
     private static func check(_ bytes: UnsafeRawBufferPointer) throws(BatchRefusal) -> Int {

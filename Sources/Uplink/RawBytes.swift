@@ -28,6 +28,9 @@ struct RawBytes: ~Copyable {
         count = 0
     }
 
+    /// Gives the memory back if there is much of it: one large batch must not cost memory for ever.
+    mutating func giveBackIfLarge() { if capacity > 1 << 20 { release() } }
+
     /// Room for `length` more bytes behind the content; what is written there counts after `commit`.
     mutating func reserve(_ length: Int) -> UnsafeMutableRawPointer {
         if let start, capacity - count >= length { return start + count }

@@ -59,6 +59,11 @@ public struct TopicMapping: Equatable, Sendable {
         literalBytes + (literals.count - 1) * length
     }
 
+    /// Room for `count` mapped topics that together have `topicBytes` bytes.
+    func capacity(topicBytes: Int, count: Int) -> Int {
+        literalBytes * count + (literals.count - 1) * topicBytes
+    }
+
     /// Writes the mapped topic and returns the place behind it.
     func write(_ topic: UnsafeRawBufferPointer, to start: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
         var target = start
