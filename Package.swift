@@ -23,7 +23,8 @@ let package = Package(
         .executable(name: "roost", targets: ["roost"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     ],
     targets: [
         .target(name: "CLinux"),
@@ -35,9 +36,10 @@ let package = Package(
         library("MQTT", []),
         library("Configuration", []),
         library("Client", ["EventLoop", "MQTT"]),
-        library("Store", ["EventLoop", "MQTT", "CSQLite", "CLZ4"]),
-        library("Broker", ["Store", "EventLoop", "MQTT"]),
-        library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "COpenSSL"]),
+        library(
+            "Store", ["EventLoop", "MQTT", "CSQLite", "CLZ4", .product(name: "DequeModule", package: "swift-collections")]),
+        library("Broker", ["Store", "EventLoop", "MQTT", .product(name: "DequeModule", package: "swift-collections")]),
+        library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
         library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"]),
         .executableTarget(
             name: "roostd",

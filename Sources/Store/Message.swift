@@ -1,0 +1,151 @@
+import EventLoop
+import Glibc
+import MQTT
+
+/// A message that somebody has yet to get: the MQTT 5 PUBLISH packet as it is stored, and who waits for it to be safe.
+///
+/// The loop's own, never shared with another thread. Messages that go straight to connected subscribers never become one.
+public final class Message {
+    /// Orders all messages of a lane, also over restarts.
+    public let laneSequence: UInt64
+    /// Store time of receipt, milliseconds.
+    public let receivedAt: Int64
+    /// Store time; `.max`: never.
+    public let expiresAt: Int64
+    public let qos: QoS
+    public let retain: Bool
+
+    private let bytes: UnsafeMutableRawBufferPointer
+    private let topicRange: Range<Int>
+    private let propertiesRange: Range<Int>
+    private let payloadOffset: Int
+    private let meter: MemoryMeter
+
+    /// Parts of the message (one a stream, one for the retained store, ...) that are neither on disk nor passed.
+    var unsafeParts = 0
+    var waiter: (any SafetyWaiter)?
+    var ticket: UInt64 = 0
+    /// Not to be shown to any destination before its commit.
+    public internal(set) var isHeld = false
+
+    /// Takes over a PUBLISH: the packet is written anew in the form in which it is stored.
+    ///
+    /// - Parameter properties: raw properties without Topic Alias and Subscription Identifiers.
+    public init(
+        topic: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, qos: QoS,
+        retain: Bool, laneSequence: UInt64, receivedAt: Int64, expiresAt: Int64, meter: MemoryMeter
+    ) {
+        let identifierCount = qos == .atMostOnce ? 0 : 2
+        let propertiesHead = Self.varintCount(properties.count)
+        let remaining = 2 + topic.count + identifierCount + propertiesHead + properties.count + payload.count
+        let head = 1 + Self.varintCount(remaining)
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: head + remaining, alignment: 1)
+        bytes[0] = 0x30 | qos.rawValue << 1 | (retain ? 1 : 0)
+        var offset = Self.writeVarint(remaining, to: bytes, at: 1)
+        bytes[offset] = UInt8(truncatingIfNeeded: topic.count >> 8)
+        bytes[offset + 1] = UInt8(truncatingIfNeeded: topic.count)
+        offset += 2
+        topicRange = offset..<offset + topic.count
+        Self.copy(topic, to: bytes, at: &offset)
+        if identifierCount > 0 {
+            bytes[offset] = 0
+            bytes[offset + 1] = 1
+            offset += 2
+        }
+        offset = Self.writeVarint(properties.count, to: bytes, at: offset)
+        propertiesRange = offset..<offset + properties.count
+        Self.copy(properties, to: bytes, at: &offset)
+        payloadOffset = offset
+        Self.copy(payload, to: bytes, at: &offset)
+        self.bytes = bytes
+        self.qos = qos
+        self.retain = retain
+        self.laneSequence = laneSequence
+        self.receivedAt = receivedAt
+        self.expiresAt = expiresAt
+        self.meter = meter
+        meter.bytes += bytes.count + Self.overhead
+    }
+
+    /// Reads one packet of a segment or of the retained store. nil: the bytes at the front are no PUBLISH packet.
+    convenience init?(
+        stored packets: UnsafeRawBufferPointer, laneSequence: UInt64, receivedAt: Int64, meter: MemoryMeter,
+        length: inout Int
+    ) {
+        guard let raw = try? readFrame(packets, maximum: packets.count), raw.type == .publish,
+            let view = try? PublishView(raw, version: .v5)
+        else { return nil }
+        length = raw.length
+        let expiry = view.messageExpiryInterval.map { receivedAt + Int64($0) * 1000 } ?? .max
+        self.init(
+            topic: view.topic, properties: view.properties, payload: view.payload, qos: view.qos, retain: view.retain,
+            laneSequence: laneSequence, receivedAt: receivedAt, expiresAt: expiry, meter: meter)
+    }
+
+    deinit {
+        meter.bytes -= bytes.count + Self.overhead
+        bytes.deallocate()
+    }
+
+    /// The whole packet. Like the parts below, valid while the message is retained.
+    public var packet: UnsafeRawBufferPointer { UnsafeRawBufferPointer(bytes) }
+    public var topic: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[topicRange]) }
+    public var properties: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[propertiesRange]) }
+    public var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[payloadOffset...]) }
+    public var byteCount: Int { bytes.count }
+
+    /// Every part is on disk, or passed by its destinations.
+    public var isSafe: Bool { unsafeParts == 0 }
+
+    /// One more part is on disk or passed.
+    func partIsSafe() {
+        precondition(unsafeParts > 0, "a part of a message became safe twice")
+        unsafeParts -= 1
+        if unsafeParts == 0 { answer(.success) }
+    }
+
+    /// Tells the waiter, once.
+    func answer(_ reason: ReasonCode) {
+        guard let waiter else { return }
+        self.waiter = nil
+        waiter.messageIsSettled(ticket: ticket, reason: reason)
+    }
+
+    /// What a message costs beside its bytes: the object, its places in streams.
+    private static let overhead = 160
+
+    private static func varintCount(_ value: Int) -> Int {
+        value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4
+    }
+
+    private static func writeVarint(_ value: Int, to bytes: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
+        var rest = value
+        var offset = start
+        while rest >= 128 {
+            bytes[offset] = UInt8(truncatingIfNeeded: rest) | 0x80
+            rest >>= 7
+            offset += 1
+        }
+        bytes[offset] = UInt8(rest)
+        return offset + 1
+    }
+
+    private static func copy(_ part: UnsafeRawBufferPointer, to bytes: UnsafeMutableRawBufferPointer, at offset: inout Int) {
+        if let source = part.baseAddress, let target = bytes.baseAddress {
+            memcpy(target + offset, source, part.count)
+        }
+        offset += part.count
+    }
+}
+
+/// Who waits for a message to be safe: a publisher's acknowledgement, mostly.
+public protocol SafetyWaiter: AnyObject {
+    /// The message is committed or delivered (`success`), or can't be kept (an error). Called once.
+    func messageIsSettled(ticket: UInt64, reason: ReasonCode)
+}
+
+/// Bytes of messages in memory.
+public final class MemoryMeter {
+    public internal(set) var bytes = 0
+    public init() {}
+}

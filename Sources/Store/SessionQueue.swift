@@ -1,0 +1,256 @@
+import EventLoop
+import MQTT
+
+/// What waits for one durable session: its places in the streams it belongs to, merged in the order in which the messages
+/// came.
+///
+/// The session reads ahead of what its client has acknowledged; each message it took is finished once, in any order.
+public final class SessionQueue: StreamConsumer {
+    /// One session's place in one stream.
+    public final class Membership {
+        public let stream: LogStream
+        public let member: StreamMember
+        public unowned let queue: SessionQueue
+        /// Everything to here is finished.
+        var cursor: UInt64
+        var finished = IntervalSet()
+        /// The number to be read next.
+        var nextToRead: UInt64
+        var isDirty = false
+        var isJoined = true
+
+        init(stream: LogStream, member: StreamMember, queue: SessionQueue, position: Position) {
+            self.stream = stream
+            self.member = member
+            self.queue = queue
+            cursor = position.cursor
+            finished = IntervalSet(position.finished)
+            nextToRead = position.cursor + 1
+        }
+
+        var position: Position { Position(cursor: cursor, finished: finished.intervals) }
+
+        /// Messages that are neither finished nor lost.
+        var waiting: UInt64 {
+            let first = max(cursor + 1, stream.first)
+            return stream.next > first ? stream.next - first - min(finished.count, stream.next - first) : 0
+        }
+
+        func finish(_ number: UInt64) {
+            guard number > cursor, !finished.contains(number) else { return }
+            if number == cursor + 1 {
+                cursor = number
+                if let end = finished.takePrefix(after: cursor) { cursor = end }
+            } else {
+                finished.insert(number)
+            }
+            stream.pass(number)
+            if stream.isRecorded { stream.log.positionChanged(self) }
+        }
+
+        /// The disk may forget what every member has passed.
+        func trimStream() {
+            guard stream.isRecorded, let lowest = stream.memberships.map(\.cursor).min() else { return }
+            stream.forget(below: lowest + 1)
+        }
+
+        func removed(_ first: UInt64, through last: UInt64) {
+            let lost = last - max(first, cursor + 1) + 1
+            if last > cursor, first <= last { queue.lost += lost }
+            if first <= cursor + 1, last > cursor {
+                cursor = last
+                finished.remove(through: last)
+            }
+            nextToRead = max(nextToRead, cursor + 1)
+        }
+    }
+
+    /// A message to be delivered, with what the subscription said when it was routed.
+    public struct Item {
+        public let membership: Membership
+        public let number: UInt64
+        public let message: Message
+
+        public init(membership: Membership, number: UInt64, message: Message) {
+            self.membership = membership
+            self.number = number
+            self.message = message
+        }
+    }
+
+    public enum Next {
+        case item(Item)
+        /// Being read from disk: `onReadable` will come.
+        case loading
+        case empty
+    }
+
+    public let session: SessionID
+    private unowned let log: Log
+    public private(set) var memberships: [Membership] = []
+    /// Limits of what may wait; beyond them the session loses its own.
+    public var maximumMessages: Int
+    public var maximumBytes: Int
+    public var losesNewest = false
+    /// Messages lost to the limits, or evicted.
+    public internal(set) var lost: UInt64 = 0
+    public private(set) var losesEpisode = false
+    /// Told when there may be something to read again.
+    public var onReadable: (() -> Void)?
+    /// Told once an episode when the session starts to lose messages.
+    public var onLoss: (() -> Void)?
+
+    /// The session's client is connected, has room, and usually answers within the settle window.
+    public private(set) var canSettle = false
+
+    public init(session: SessionID, log: Log, maximumMessages: Int, maximumBytes: Int) {
+        self.session = session
+        self.log = log
+        self.maximumMessages = maximumMessages
+        self.maximumBytes = maximumBytes
+    }
+
+    /// Takes up its places in the streams that the database held.
+    public func restore(_ state: StoredState) {
+        for stored in state.streams {
+            guard let stream = log.streams[stored.record.id], case .sessions(let members) = stored.record.kind,
+                let member = members.first(where: { $0.session == session }), let position = stored.positions[session]
+                    ?? Optional(Position(cursor: max(stored.trimmedBelow, 1) - 1))
+            else { continue }
+            join(stream, as: member, at: position)
+        }
+        memberships.sort { $0.stream.numbering.run < $1.stream.numbering.run }
+    }
+
+    func join(_ stream: LogStream, as member: StreamMember, at position: Position? = nil) {
+        let membership = Membership(
+            stream: stream, member: member, queue: self, position: position ?? Position(cursor: stream.next - 1))
+        memberships.append(membership)
+        stream.memberships.append(membership)
+        if !canSettle { stream.unsettleable += 1 }
+    }
+
+    /// The session ends: nothing waits for it any more.
+    public func leaveAll() {
+        for membership in memberships { leave(membership) }
+        memberships = []
+    }
+
+    private func leave(_ membership: Membership) {
+        membership.isJoined = false
+        let stream = membership.stream
+        stream.memberships.removeAll { $0 === membership }
+        if !canSettle { stream.unsettleable -= 1 }
+        var number = max(membership.cursor + 1, stream.first)
+        while number < stream.next {
+            if !membership.finished.contains(number) { stream.pass(number) }
+            number += 1
+        }
+        if stream.memberships.isEmpty { log.retire(stream) }
+    }
+
+    /// Leaves streams that are empty, and take nothing more since another set has their place or they are old.
+    public func leaveFinishedStreams(idleSince instant: Instant) {
+        memberships.removeAll { membership in
+            let stream = membership.stream
+            guard stream.next == membership.cursor + 1 || stream.first == stream.next, stream.lastAppend < instant,
+                stream.memberships.allSatisfy({ $0.cursor + 1 >= stream.next || stream.first == stream.next })
+            else { return false }
+            leave(membership)
+            return true
+        }
+    }
+
+    public func setCanSettle(_ value: Bool) {
+        guard value != canSettle else { return }
+        canSettle = value
+        for membership in memberships { membership.stream.unsettleable += value ? -1 : 1 }
+    }
+
+    // MARK: Reading
+
+    /// The next message in the order of receipt; it isn't passed over until `take`.
+    public func peek() -> Next {
+        var best: Item?
+        for membership in memberships {
+            reading: while true {
+                switch membership.stream.read(at: membership.nextToRead, for: self) {
+                case .end: break reading
+                case .loading: return .loading
+                case .missing(let next):
+                    while membership.cursor + 1 < next, membership.cursor + 1 < membership.stream.next {
+                        membership.finish(membership.cursor + 1)
+                    }
+                    membership.nextToRead = max(next, membership.nextToRead + 1)
+                case .message(let message):
+                    if membership.finished.contains(membership.nextToRead) {
+                        membership.nextToRead += 1
+                        continue reading
+                    }
+                    if best == nil || message.laneSequence < best?.message.laneSequence ?? 0 {
+                        best = Item(membership: membership, number: membership.nextToRead, message: message)
+                    }
+                    break reading
+                }
+            }
+        }
+        return best.map(Next.item) ?? .empty
+    }
+
+    public func take(_ item: Item) { item.membership.nextToRead = item.number + 1 }
+
+    /// The client has the message, or never will: it is done with.
+    public func finish(_ membership: Membership, _ number: UInt64) { membership.finish(number) }
+
+    /// Reads one message again, for a resend.
+    public func reread(_ membership: Membership, _ number: UInt64) -> LogStream.Reading {
+        membership.stream.read(at: number, for: self)
+    }
+
+    public func membership(of stream: StreamID) -> Membership? { memberships.first { $0.stream.record.id == stream } }
+
+    public func streamIsReadable(_ stream: LogStream) { onReadable?() }
+
+    // MARK: Bounds
+
+    public var waitingMessages: Int { memberships.reduce(0) { $0 + Int($1.waiting) } }
+
+    /// Estimated from the streams' average message.
+    public var waitingBytes: Int {
+        memberships.reduce(0) { $0 + Int($1.waiting) * $1.stream.averageBytes }
+    }
+
+    /// Keeps the limits after a message was appended: what is over is lost, oldest first unless told otherwise.
+    public func enforceLimits() {
+        var messages = waitingMessages
+        var bytes = waitingBytes
+        guard messages > maximumMessages || bytes > maximumBytes else {
+            if losesEpisode, messages < maximumMessages / 2 { losesEpisode = false }
+            return
+        }
+        if !losesEpisode {
+            losesEpisode = true
+            onLoss?()
+        }
+        while messages > maximumMessages || (bytes > maximumBytes && messages > 0) {
+            guard let victim = losesNewest ? newest() : oldest() else { return }
+            let average = victim.stream.averageBytes
+            let number = losesNewest ? victim.stream.next - 1 : max(victim.cursor + 1, victim.stream.first)
+            if !losesNewest, number > victim.cursor + 1 { victim.removed(victim.cursor + 1, through: number - 1) }
+            victim.nextToRead = max(victim.nextToRead, losesNewest ? victim.nextToRead : number + 1)
+            victim.finish(number)
+            lost += 1
+            messages -= 1
+            bytes -= average
+        }
+    }
+
+    private func oldest() -> Membership? {
+        memberships.filter { $0.waiting > 0 }.min { $0.stream.numbering.run < $1.stream.numbering.run }
+    }
+
+    private func newest() -> Membership? {
+        memberships.filter { $0.waiting > 0 && !$0.finished.contains($0.stream.next - 1) }
+            .max { $0.stream.lastAppend < $1.stream.lastAppend }
+    }
+}
