@@ -40,7 +40,7 @@ enum MessageFormat {
         case .json:
             MessageJSON.append(publish, to: &buffer)
         case .custom(let pieces):
-            let now = WallTime.now
+            let now = LocalTime.now
             for piece in pieces { piece.append(publish, now, to: &buffer) }
         }
     }
@@ -59,9 +59,9 @@ extension MessageFormat.Piece {
         case .identifier: buffer.append(text: "\(publish.packetIdentifier)")
         case .mosquittoJSON(let payloadIsJSON):
             MessageJSON.appendAsMosquitto(publish, now, payloadIsJSON: payloadIsJSON, to: &buffer)
-        case .isoTime: buffer.append(text: WallTime.format("%Y-%m-%dT%H:%M:%S%z", seconds: now.seconds))
+        case .isoTime: buffer.append(text: LocalTime.format("%Y-%m-%dT%H:%M:%S%z", seconds: now.seconds))
         case .unixTime: buffer.append(text: "\(now.seconds).\(nineDigits(now.nanoseconds))")
-        case .time(let format): buffer.append(text: WallTime.format(format, seconds: now.seconds))
+        case .time(let format): buffer.append(text: LocalTime.format(format, seconds: now.seconds))
         case .nanoseconds: buffer.append(text: nineDigits(now.nanoseconds))
         case .topicAlias:
             if publish.topicAlias != 0 { buffer.append(text: "\(publish.topicAlias)") }

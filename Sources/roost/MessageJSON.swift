@@ -6,7 +6,7 @@ enum MessageJSON {
     /// `{"topic", "payload" or "payload_base64", "qos", "retain", "received_at", "properties"}`; the time is milliseconds
     /// since 1970, properties are left out where there are none.
     static func append(_ publish: PublishView, to buffer: inout ByteBuffer) {
-        let now = WallTime.now
+        let now = LocalTime.now
         buffer.append(text: "{\"topic\":")
         appendString(publish.topic, to: &buffer)
         appendPayload(publish.payload, to: &buffer)
@@ -23,9 +23,9 @@ enum MessageJSON {
     ) {
         let microseconds = String(now.nanoseconds / 1000)
         let fraction = String(repeating: "0", count: 6 - microseconds.count) + microseconds
-        let zone = WallTime.format("%z", seconds: now.seconds)
+        let zone = LocalTime.format("%z", seconds: now.seconds)
         buffer.append(
-            text: "{\"tst\":\"\(WallTime.format("%Y-%m-%dT%H:%M:%S", seconds: now.seconds)).\(fraction)\(zone)\"")
+            text: "{\"tst\":\"\(LocalTime.format("%Y-%m-%dT%H:%M:%S", seconds: now.seconds)).\(fraction)\(zone)\"")
         buffer.append(text: ",\"topic\":")
         appendString(publish.topic, to: &buffer)
         buffer.append(text: ",\"qos\":\(publish.qos.rawValue),\"retain\":\(publish.retain ? 1 : 0)")

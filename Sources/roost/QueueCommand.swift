@@ -116,7 +116,7 @@ struct QueueCommand: ParsableCommand {
 
     private func received(_ time: QueuedMessageDocument.Time?) -> String {
         switch time {
-        case .milliseconds(let milliseconds): WallTime(milliseconds: Int64(max(0, min(milliseconds, 9e15)))).text
+        case .milliseconds(let milliseconds): LocalTime(milliseconds: Int64(max(0, min(milliseconds, 9e15)))).text
         case .text(let text): text
         case nil: "-"
         }

@@ -27,7 +27,7 @@ struct Roost: ParsableCommand {
                     StatusCommand.self, ClientsCommand.self, QueueCommand.self, UplinkCommand.self, ModulesCommand.self,
                     ReloadCommand.self, LogCommand.self,
                 ]),
-
+            CommandGroup(name: "Data", subcommands: [StoreCommand.self, IngestCommand.self]),
         ])
 }
 

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A moment as the machine's wall clock tells it, in the local time zone.
-struct WallTime {
+struct LocalTime {
     var milliseconds: Int64
 
     init(milliseconds: Int64) { self.milliseconds = milliseconds }
