@@ -5,7 +5,7 @@ struct Table {
         var colour: Terminal.Colour?
 
         init(_ text: String, _ colour: Terminal.Colour? = nil) {
-            self.text = text
+            self.text = text.printable
             self.colour = colour
         }
     }
@@ -41,6 +41,7 @@ struct Table {
             if columns[column].alignment == .left && !isLast { line += padding }
             if !isLast { line += "  " }
         }
+        while line.last == " " { line.removeLast() }
         return line
     }
 }
