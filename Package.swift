@@ -60,6 +60,12 @@ let package = Package(
         tests("BrokerTests", ["Broker", "Store", "EventLoop", "MQTT"]),
         tests("ClientTests", ["Client", "EventLoop", "MQTT"]),
         tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
+        tests(
+            "RoostTests",
+            [
+                "roost", "Configuration", "EventLoop", "MQTT",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
     ],
     swiftLanguageModes: [.v6]
