@@ -63,7 +63,7 @@ let package = Package(
         tests(
             "RoostTests",
             [
-                "roost", "Configuration", "EventLoop", "MQTT",
+                "roost", "Configuration", "Uplink", "Store", "EventLoop", "MQTT",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
