@@ -178,6 +178,7 @@ public final class MQTTClient {
         delegate?.client(self, didConnect: connack)
         // The Server had answered PUBREC for these: they are its own, and there is no PUBCOMP to wait for.
         for identifier in received where number == connectionNumber {
+            window.finish(identifier)
             delegate?.client(self, didAcknowledge: identifier, reason: .success)
         }
     }

@@ -117,6 +117,7 @@ final class Server: ByteStreamDelegate {
 /// What the client told its delegate, one line a call.
 final class Record: MQTTClientDelegate {
     var lines: [String] = []
+    var onConnect: ((MQTTClient) -> Void)?
     var onReceive: ((MQTTClient, PublishView) -> Void)?
     var onClose: ((MQTTClient) -> Void)?
 
@@ -128,6 +129,7 @@ final class Record: MQTTClientDelegate {
 
     func client(_ client: MQTTClient, didConnect connack: Connack) {
         lines.append(connack.sessionPresent ? "connected, session present" : "connected")
+        onConnect?(client)
     }
 
     func client(_ client: MQTTClient, didRefuse reason: ReasonCode) { lines.append("refused \(reason)") }
