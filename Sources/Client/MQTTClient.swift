@@ -155,7 +155,10 @@ public final class MQTTClient {
             connect.maximumPacketSize = UInt32(clamping: options.maximumPacketSize)
         }
         connect.topicAliasMaximum = options.topicAliasMaximum
+        connect.requestResponseInformation = options.requestResponseInformation
         connect.userProperties = options.userProperties
+        connect.authenticationMethod = options.authenticationMethod
+        connect.authenticationData = options.authenticationMethod == nil ? nil : options.authenticationData
         return connect
     }
 

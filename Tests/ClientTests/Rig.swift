@@ -118,6 +118,7 @@ final class Server: ByteStreamDelegate {
 final class Record: MQTTClientDelegate {
     var lines: [String] = []
     var onConnect: ((MQTTClient) -> Void)?
+    var onAuth: ((MQTTClient, Auth) -> Void)?
     var onReceive: ((MQTTClient, PublishView) -> Void)?
     var onClose: ((MQTTClient) -> Void)?
 
@@ -152,6 +153,7 @@ final class Record: MQTTClientDelegate {
         lines.append("unsubscribed \(identifier) \(reasons.map(\.rawValue))")
     }
 
+    func client(_ client: MQTTClient, didReceive auth: Auth) { onAuth?(client, auth) }
     func clientDidMissPing(_ client: MQTTClient) { lines.append("missed ping") }
     func clientDidReceivePong(_ client: MQTTClient) { lines.append("pong") }
 
