@@ -45,12 +45,9 @@ extension ByteStream {
     final func deliverInput() {
         guard !isPaused, !isClosing, !input.isEmpty else { return }
         let consumed = handOver(input.bytes)
-        if isClosing {
-            input.removeAll()
-        } else {
-            input.consume(consumed)
-            input.settle()
-        }
+        guard !isClosing else { return }
+        input.consume(consumed)
+        input.settle()
     }
 
     /// Gives the delegate `bytes` and returns how many it consumed; they are not freed meanwhile.
@@ -62,7 +59,7 @@ extension ByteStream {
         state.insert(.delivering)
         let consumed = delegate.stream(self, didReceive: bytes)
         state.remove(.delivering)
-        if state.contains(.closed) { input.removeAll() }
+        if isClosing { input.removeAll() }
         precondition(consumed >= 0 && consumed <= bytes.count, "consumed more than was received")
         return consumed
     }

@@ -131,6 +131,11 @@ open class ByteStream {
         loop.touch(self)
     }
 
+    /// Takes the connection off this loop, with the bytes that no delegate has consumed, to go on on another; this stream is
+    /// then closed. Nil when the kind of stream can't move, output is unsent, or the stream is closing. Not inside
+    /// `didReceive`: what that call consumes isn't known yet.
+    open func detach() -> DetachedStream? { nil }
+
     // MARK: - For subclasses: the edge
 
     /// Hands bytes to the edge and returns how many it took. Fewer than given means that the stream is blocked until the

@@ -17,8 +17,9 @@ public final class EventLoop {
     /// Which of the process's loops this is.
     public let index: Int
 
-    /// The clock, read once a tick.
-    public private(set) var now: Instant
+    /// The clock, read once a tick; between ticks the clock as it is.
+    public var now: Instant { isTicking ? tickStart : clock.now }
+    private var tickStart: Instant
 
     /// Ticks so far.
     public private(set) var ticks: UInt64 = 0
@@ -41,7 +42,7 @@ public final class EventLoop {
         self.clock = clock
         self.poller = poller
         self.index = index
-        now = clock.now
+        tickStart = clock.now
         wheel = TimingWheel(now: clock.now)
         mail = MailFlag(waker: poller.waker)
     }
@@ -68,11 +69,10 @@ public final class EventLoop {
     /// - Parameter wait: the longest time to wait for something to happen; nil: until the next timer is due.
     public func tick(wait: Duration? = nil) {
         precondition(!isTicking, "a tick inside a tick")
+        let events = poller.wait(timeout(wait))
+        tickStart = clock.now
         isTicking = true
         defer { isTicking = false }
-
-        let events = poller.wait(timeout(wait))
-        now = clock.now
         ticks &+= 1
         visitAgain()
         for index in 0..<events { serve(poller.event(index)) }
@@ -106,7 +106,7 @@ public final class EventLoop {
     }
 
     private func runTimers() {
-        wheel.advance(to: now)
+        wheel.advance(to: tickStart)
         while let body = wheel.popDue() { body() }
     }
 

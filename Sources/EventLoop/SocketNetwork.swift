@@ -60,6 +60,33 @@ public final class SocketNetwork: Network {
         return attempt
     }
 
+    /// A stream over a connected stream socket that came from elsewhere: half of a socketpair, or the service manager. It
+    /// is made non-blocking; on an error it is closed.
+    public func adopt(_ socket: consuming Descriptor, peer: String) throws(NetworkError) -> ByteStream {
+        let flags = fcntl(socket.number, F_GETFL)
+        _ = fcntl(socket.number, F_SETFL, flags | O_NONBLOCK)
+        do throws(SystemError) {
+            return try SocketStream(loop: loop, socket: socket, peer: peer)
+        } catch {
+            throw NetworkError(error, at: peer)
+        }
+    }
+
+    /// Goes on with a stream that was detached from another loop. Set its delegate before the next tick, which delivers
+    /// what that stream had received.
+    public func adopt(_ detached: DetachedStream) throws(NetworkError) -> ByteStream {
+        guard let socket = detached.take() else {
+            throw .system(detached.peer, SystemError(number: EBADF, call: "adopt"))
+        }
+        do throws(SystemError) {
+            let stream = try SocketStream(loop: loop, socket: socket, peer: detached.peer)
+            stream.begin(with: detached.received)
+            return stream
+        } catch {
+            throw NetworkError(error, at: detached.peer)
+        }
+    }
+
     /// A process that was killed leaves its socket's file behind, and `bind` then fails for ever. The file goes only when
     /// it is a socket and nobody listens on it.
     private func removeStaleSocket(_ path: String, _ address: SocketAddress) {

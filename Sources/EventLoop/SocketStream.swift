@@ -182,7 +182,26 @@ final class SocketStream: ByteStream, DescriptorHandler {
     override func closeEdge() {
         loop.unwatch(watch)
         watch = .none
-        Glibc.close(descriptor)
+        if descriptor >= 0 { Glibc.close(descriptor) }
         descriptor = -1
+    }
+
+    override func detach() -> DetachedStream? {
+        precondition(!state.contains(.delivering), "detached inside didReceive")
+        guard !isClosing, sendFailure == nil, output.isEmpty else { return nil }
+        let detached = DetachedStream(
+            Descriptor(descriptor), peer: peer, received: input.withBytes { [UInt8]($0) })
+        loop.unwatch(watch)
+        watch = .none
+        descriptor = -1
+        close()
+        return detached
+    }
+
+    /// Starts with bytes that were read by the stream this one continues.
+    func begin(with received: [UInt8]) {
+        guard !received.isEmpty else { return }
+        input.append(received)
+        loop.revisit(self)
     }
 }

@@ -1,4 +1,5 @@
-/// Reads MQTT's data types (MQTT 5 §1.5) off a buffer, front to back, and never beyond it.
+/// Reads MQTT's data types (MQTT 5 §1.5) off a buffer, front to back, and never beyond it: `offset` is at most
+/// `bytes.count`, so that its arithmetic can't overflow.
 struct ByteReader {
     let bytes: UnsafeRawBufferPointer
     private(set) var offset = 0
@@ -6,7 +7,7 @@ struct ByteReader {
     @inline(__always)
     init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-    @inline(__always) var remaining: Int { bytes.count - offset }
+    @inline(__always) var remaining: Int { bytes.count &- offset }
     @inline(__always) var isAtEnd: Bool { offset == bytes.count }
 
     @inline(never)
@@ -15,21 +16,21 @@ struct ByteReader {
     @inline(__always)
     mutating func byte() throws(MQTTError) -> UInt8 {
         guard remaining >= 1 else { throw Self.truncated() }
-        defer { offset += 1 }
+        defer { offset &+= 1 }
         return bytes[offset]
     }
 
     @inline(__always)
     mutating func twoByteInteger() throws(MQTTError) -> UInt16 {
         guard remaining >= 2 else { throw Self.truncated() }
-        defer { offset += 2 }
+        defer { offset &+= 2 }
         return UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
     }
 
     @inline(__always)
     mutating func fourByteInteger() throws(MQTTError) -> UInt32 {
         guard remaining >= 4 else { throw Self.truncated() }
-        defer { offset += 4 }
+        defer { offset &+= 4 }
         return UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
@@ -41,32 +42,36 @@ struct ByteReader {
             offset += 1
             return Int(first)
         }
-        return try longVariableByteInteger()
+        let (value, length) = try Self.longVariableByteInteger(bytes, at: offset)
+        offset += length
+        return value
     }
 
+    /// Static, so that the reader itself can stay in registers.
     @inline(never)
-    private mutating func longVariableByteInteger() throws(MQTTError) -> Int {
+    private static func longVariableByteInteger(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int
+    ) throws(MQTTError) -> (value: Int, length: Int) {
         var value = 0
-        var shift = 0
-        while shift < 28 {
-            let next = try byte()
-            value |= Int(next & 0x7F) << shift
-            if next < 0x80 {
-                guard next != 0 || shift == 0 else {
+        for index in 0..<4 {
+            guard offset + index < bytes.count else { throw truncated() }
+            let byte = bytes[offset + index]
+            value |= Int(byte & 0x7F) << (7 * index)
+            if byte < 0x80 {
+                guard byte != 0 || index == 0 else {
                     throw .malformed("[MQTT-1.5.5-1] a Variable Byte Integer longer than it need be")
                 }
-                return value
+                return (value, index + 1)
             }
-            shift += 7
         }
-        throw .malformed("[MQTT-1.5.5] a Variable Byte Integer of more than four bytes")
+        throw .malformed("§1.5.5 a Variable Byte Integer of more than four bytes")
     }
 
     @inline(__always)
     mutating func block(_ count: Int) throws(MQTTError) -> UnsafeRawBufferPointer {
         guard count <= remaining else { throw Self.truncated() }
-        defer { offset += count }
-        return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
+        defer { offset &+= count }
+        return UnsafeRawBufferPointer(start: bytes.baseAddress.map { $0 + offset }, count: count)
     }
 
     /// Binary Data §1.5.6, and strings before their text is looked at.
@@ -95,7 +100,7 @@ struct ByteReader {
     @inline(__always)
     mutating func rest() -> UnsafeRawBufferPointer {
         defer { offset = bytes.count }
-        return UnsafeRawBufferPointer(rebasing: bytes[offset...])
+        return UnsafeRawBufferPointer(start: bytes.baseAddress.map { $0 + offset }, count: bytes.count - offset)
     }
 
     @inline(__always)

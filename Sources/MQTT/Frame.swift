@@ -31,21 +31,17 @@ public enum Frame {
     ///   - version: `.v311` lets a Remaining Length be padded, which 3.1.1 §2.2.3 doesn't forbid and simple firmware
     ///     does; MQTT 5 forbids it [MQTT-1.5.5-1].
     /// - Throws: 0x81 for type 0, reserved flags, a malformed Remaining Length; 0x95 for a packet beyond `maximum`.
+    @inlinable
     public init(
         reading bytes: UnsafeRawBufferPointer, maximum: Int, version: ProtocolVersion = .v5
     ) throws(MQTTError) {
-        guard bytes.count > 0 else {
-            self = .incomplete(needed: 0)
+        guard bytes.count > 1 else {
+            self = try Self.opening(bytes)
             return
         }
         let first = bytes[0]
-        guard let type = PacketType(rawValue: first >> 4) else { throw .malformed("[MQTT-2.1.2] packet type 0") }
-        guard type == .publish || first & 0x0F == type.reservedFlags else {
-            throw .malformed("[MQTT-2.1.3-1] reserved flags of the fixed header")
-        }
-        guard bytes.count > 1 else {
-            self = .incomplete(needed: 0)
-            return
+        guard let type = PacketType(rawValue: first >> 4), type == .publish || first & 0x0F == type.reservedFlags else {
+            throw Self.badFirstByte(first)
         }
         var remainingLength = Int(bytes[1])
         var headerLength = 2
@@ -56,21 +52,47 @@ public enum Frame {
             }
             (remainingLength, headerLength) = long
         }
-        let length = headerLength + remainingLength
-        guard length <= maximum else { throw MQTTError(.packetTooLarge, "[MQTT-3.1.2-24] beyond Maximum Packet Size") }
-        if remainingLength != 0, type == .pingreq || type == .pingresp {
-            throw .malformed("[MQTT-3.12.1] a ping with a body")
+        let length = headerLength &+ remainingLength
+        guard length <= maximum, remainingLength == 0 || (type != .pingreq && type != .pingresp) else {
+            throw Self.badLength(isTooLarge: length > maximum)
         }
         guard bytes.count >= length else {
             self = .incomplete(needed: length)
             return
         }
-        let body = UnsafeRawBufferPointer(rebasing: bytes[headerLength..<length])
+        let body = UnsafeRawBufferPointer(start: bytes.baseAddress.map { $0 + headerLength }, count: remainingLength)
         self = .complete(RawPacket(type: type, flags: first & 0x0F, body: body, length: length))
     }
 
+    /// A header of no or one byte.
+    @usableFromInline
     @inline(never)
-    private static func longRemainingLength(
+    static func opening(_ bytes: UnsafeRawBufferPointer) throws(MQTTError) -> Frame {
+        if let first = bytes.first {
+            guard let type = PacketType(rawValue: first >> 4), type == .publish || first & 0x0F == type.reservedFlags
+            else { throw badFirstByte(first) }
+        }
+        return .incomplete(needed: 0)
+    }
+
+    @usableFromInline
+    @inline(never)
+    static func badFirstByte(_ first: UInt8) -> MQTTError {
+        first >> 4 == 0
+            ? .malformed("§2.1.2 packet type 0") : .malformed("[MQTT-2.1.3-1] reserved flags of the fixed header")
+    }
+
+    @usableFromInline
+    @inline(never)
+    static func badLength(isTooLarge: Bool) -> MQTTError {
+        isTooLarge
+            ? MQTTError(.packetTooLarge, "[MQTT-3.1.2-24] beyond Maximum Packet Size")
+            : .malformed("§3.12.1 a ping with a body")
+    }
+
+    @usableFromInline
+    @inline(never)
+    static func longRemainingLength(
         _ bytes: UnsafeRawBufferPointer, _ version: ProtocolVersion
     ) throws(MQTTError) -> (value: Int, headerLength: Int)? {
         var value = 0
@@ -85,7 +107,7 @@ public enum Frame {
                 return (value, index + 2)
             }
         }
-        throw .malformed("[MQTT-2.1.4] a Remaining Length of more than four bytes")
+        throw .malformed("§2.1.4 a Remaining Length of more than four bytes")
     }
 }
 

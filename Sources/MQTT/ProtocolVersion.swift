@@ -13,6 +13,7 @@ public enum PacketType: UInt8, Sendable, CaseIterable {
     case pingreq, pingresp, disconnect, auth
 
     /// The fixed header's flags that every packet of this type carries [MQTT-2.1.3-1]; PUBLISH has flags of its own.
+    @inlinable
     public var reservedFlags: UInt8 {
         switch self {
         case .pubrel, .subscribe, .unsubscribe: 0b0010
@@ -21,6 +22,7 @@ public enum PacketType: UInt8, Sendable, CaseIterable {
     }
 
     /// The fixed header's first byte, for every type but PUBLISH.
+    @inlinable
     public var firstByte: UInt8 { rawValue << 4 | reservedFlags }
 }
 

@@ -40,48 +40,70 @@ public struct PublishView {
         self.payload = payload
     }
 
+    /// - Parameter peer: who sent it; what only the other end may send is refused. `nil` takes both.
     /// - Throws: 0x81 for QoS 3, DUP at QoS 0, a Topic Name that isn't one, fields cut short, properties out of place;
-    ///   0x82 for Packet Identifier 0, no Topic Name without Topic Alias, repeated properties, bad values; 0x94 for Topic
-    ///   Alias 0.
-    public init(_ packet: RawPacket, version: ProtocolVersion) throws(MQTTError) {
-        guard let qos = QoS(rawValue: (packet.flags >> 1) & 3) else { throw .malformed("[MQTT-3.3.1-4] QoS 3") }
-        self.qos = qos
-        isDuplicate = packet.flags & 8 != 0
-        retain = packet.flags & 1 != 0
-        guard qos != .atMostOnce || !isDuplicate else { throw .malformed("[MQTT-3.3.1-2] DUP at QoS 0") }
+    ///   0x82 for Packet Identifier 0, no Topic Name without Topic Alias, repeated properties, bad values, Subscription
+    ///   Identifiers from a Client [MQTT-3.3.4-6]; 0x94 for Topic Alias 0.
+    public init(_ packet: RawPacket, version: ProtocolVersion, from peer: Peer? = nil) throws(MQTTError) {
+        let flags = packet.flags
+        guard let qos = QoS(rawValue: (flags >> 1) & 3) else { throw .malformed("[MQTT-3.3.1-4] QoS 3") }
+        guard qos != .atMostOnce || flags & 8 == 0 else { throw .malformed("[MQTT-3.3.1-2] DUP at QoS 0") }
 
         var reader = ByteReader(packet.body)
-        topic = try reader.binary()
+        let topic = try reader.binary()
         guard TextScan(topic).isEmpty else { throw Self.badTopic(topic) }
-        packetIdentifier = qos == .atMostOnce ? 0 : try reader.packetIdentifier()
+        let packetIdentifier = qos == .atMostOnce ? 0 : try reader.packetIdentifier()
 
-        topicAlias = 0
-        hasSubscriptionIdentifiers = false
-        payloadIsText = false
-        messageExpiryInterval = nil
+        var properties = UnsafeRawBufferPointer(start: nil, count: 0)
+        var found = Found()
         if version == .v5 {
             properties = try reader.properties()
-            payload = reader.rest()
-            if properties.count > 0 { try readProperties() }
-            guard topic.count > 0 || topicAlias != 0 else {
-                throw .violation("[MQTT-3.3.2.1] neither Topic Name nor Topic Alias")
+            if properties.count > 0 {
+                found = try Found(properties)
+                guard peer != .client || !found.hasSubscriptionIdentifiers else {
+                    throw .violation("[MQTT-3.3.4-6] a Subscription Identifier from a Client")
+                }
+            }
+            guard topic.count > 0 || found.topicAlias != 0 else {
+                throw .violation("§3.3.2.1 neither Topic Name nor Topic Alias")
             }
         } else {
             guard topic.count > 0 else { throw .malformed("[MQTT-4.7.3-1] a Topic Name of no characters") }
-            properties = UnsafeRawBufferPointer(start: nil, count: 0)
-            payload = reader.rest()
         }
+        self.qos = qos
+        isDuplicate = flags & 8 != 0
+        retain = flags & 1 != 0
+        self.packetIdentifier = packetIdentifier
+        topicAlias = found.topicAlias
+        hasSubscriptionIdentifiers = found.hasSubscriptionIdentifiers
+        payloadIsText = found.payloadIsText
+        messageExpiryInterval = found.messageExpiryInterval
+        self.topic = topic
+        self.properties = properties
+        payload = reader.rest()
     }
 
-    private mutating func readProperties() throws(MQTTError) {
-        var reader = PacketProperties(properties, allowed: .publish, repeatable: .repeatableInPublish)
-        while let property = try reader.next() {
-            switch (property.identifier, property.value) {
-            case (.topicAlias, .twoByteInteger(let alias)): topicAlias = alias
-            case (.messageExpiryInterval, .fourByteInteger(let seconds)): messageExpiryInterval = seconds
-            case (.payloadFormatIndicator, .byte(let format)): payloadIsText = format == 1
-            case (.subscriptionIdentifier, _): hasSubscriptionIdentifiers = true
-            default: break
+    /// What the properties of a PUBLISH tell the connection that it came by.
+    private struct Found {
+        var topicAlias: UInt16 = 0
+        var hasSubscriptionIdentifiers = false
+        var payloadIsText = false
+        var messageExpiryInterval: UInt32?
+
+        @inline(__always)
+        init() {}
+
+        @inline(never)
+        init(_ properties: UnsafeRawBufferPointer) throws(MQTTError) {
+            var reader = PacketProperties(properties, allowed: .publish, repeatable: .repeatableInPublish)
+            while let property = try reader.next() {
+                switch (property.identifier, property.value) {
+                case (.topicAlias, .twoByteInteger(let alias)): topicAlias = alias
+                case (.messageExpiryInterval, .fourByteInteger(let seconds)): messageExpiryInterval = seconds
+                case (.payloadFormatIndicator, .byte(let format)): payloadIsText = format == 1
+                case (.subscriptionIdentifier, _): hasSubscriptionIdentifiers = true
+                default: break
+                }
             }
         }
     }

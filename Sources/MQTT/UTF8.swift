@@ -19,32 +19,43 @@ struct TextScan: OptionSet {
     @inline(__always)
     private static func isPlain(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let count = bytes.count
-        if count >= 8 {
-            var offset = 0
-            while offset <= count - 8 {
-                guard isPlain(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) else { return false }
-                offset += 8
-            }
-            return isPlain(bytes.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self))
+        guard count >= 8, let start = bytes.baseAddress else { return isPlainShort(bytes) }
+        var plain = plainBits(start.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
+        var position = start
+        let last = start + (count &- 8)
+        while position < last {
+            plain &= plainBits(position.loadUnaligned(as: UInt64.self))
+            position += 8
         }
-        if count >= 4 {
-            let low = UInt64(bytes.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
-            let high = UInt64(bytes.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self))
-            return isPlain(low | high << 32)
-        }
-        for byte in bytes where byte == 0 || byte >= 0x80 || byte == 0x2B || byte == 0x23 { return false }
-        return true
+        return plain & 0x8080_8080_8080_8080 == 0x8080_8080_8080_8080
     }
 
-    /// For a byte x below 0x80, x + 0x7F has its high bit clear only if x is 0; nothing carries into the next byte.
     @inline(__always)
-    private static func isPlain(_ word: UInt64) -> Bool {
-        let high: UInt64 = 0x8080_8080_8080_8080
+    private static func isPlainShort(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let count = bytes.count
+        guard count > 0 else { return true }
+        let word: UInt64
+        if count >= 4 {
+            let low = UInt64(bytes.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
+            let high = UInt64(bytes.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
+            word = low | high << 32
+        } else {
+            // First, middle and last byte, which for three bytes or less are all there are.
+            let ends = UInt64(bytes[0]) | UInt64(bytes[count &- 1]) << 8 | UInt64(bytes[count >> 1]) << 16
+            word = ends | 0x6161_6161_6100_0000
+        }
+        return plainBits(word) & 0x8080_8080_8080_8080 == 0x8080_8080_8080_8080
+    }
+
+    /// The high bit of each byte says whether the byte is plain, if all are ASCII; if one isn't, its own is clear. For a
+    /// byte x below 0x80, x + 0x7F has its high bit clear only if x is 0, and nothing carries into the next byte. `#` and
+    /// `+` differ in the bit 0x08 alone.
+    @inline(__always)
+    private static func plainBits(_ word: UInt64) -> UInt64 {
         let low: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
         let noNul = word &+ low
-        let noPlus = (word ^ 0x2B2B_2B2B_2B2B_2B2B) &+ low
-        let noHash = (word ^ 0x2323_2323_2323_2323) &+ low
-        return word & high == 0 && noNul & noPlus & noHash & high == high
+        let noWildcard = ((word | 0x0808_0808_0808_0808) ^ 0x2B2B_2B2B_2B2B_2B2B) &+ low
+        return noNul & noWildcard & ~word
     }
 
     /// The table of well-formed byte sequences, Unicode 15 table 3-7.

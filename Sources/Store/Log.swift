@@ -285,6 +285,9 @@ public final class Log {
         if let action { dueActions.append(action) }
     }
 
+    /// What the stream holds unwritten goes to the writer with this tick's group.
+    public func commitStream(_ stream: LogStream) { if stream.hasUnsubmitted { commitSoon(stream) } }
+
     /// A change nobody waits for: it is written with the next group that has changes, or by the commit timer.
     public func lazily(_ change: Change) {
         lazyChanges.append(change)

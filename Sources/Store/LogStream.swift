@@ -62,7 +62,7 @@ public final class LogStream {
     var membershipsChanged = false
 
     /// Members, for a stream of sessions.
-    var memberships: [SessionQueue.Membership] = []
+    public internal(set) var memberships: [SessionQueue.Membership] = []
     /// Told when a reading that said `loading`, or an end, is over.
     private var waiting: [any StreamConsumer] = []
     private var loaded: [LoadedRun] = []

@@ -19,6 +19,8 @@ public final class Message {
     private let topicRange: Range<Int>
     private let propertiesRange: Range<Int>
     private let payloadOffset: Int
+    /// The properties begin with a Message Expiry Interval.
+    private let hasExpiry: Bool
     private let meter: MemoryMeter
 
     /// Parts of the message (one a stream, one for the retained store, ...) that are neither on disk nor passed.
@@ -28,12 +30,58 @@ public final class Message {
     /// Not to be shown to any destination before its commit.
     public internal(set) var isHeld = false
 
-    /// Takes over a PUBLISH: the packet is written anew in the form in which it is stored.
+    /// Takes over a PUBLISH: the packet is written anew in the form in which it is stored, without Topic Alias and
+    /// Subscription Identifiers, and with its Message Expiry Interval as the first property.
     ///
-    /// - Parameter properties: raw properties without Topic Alias and Subscription Identifiers.
-    public init(
+    /// - Parameters:
+    ///   - topic: stands for the packet's where that has a Topic Alias.
+    ///   - retain: stands for the packet's, if given.
+    public convenience init(
+        _ publish: PublishView, topic: UnsafeRawBufferPointer? = nil, retain: Bool? = nil, laneSequence: UInt64,
+        receivedAt: Int64, meter: MemoryMeter
+    ) {
+        let count = publish.properties.count
+        let expiresAt = publish.messageExpiryInterval.map { receivedAt + Int64($0) * 1000 } ?? .max
+        self.init(
+            topic: topic ?? publish.topic, payload: publish.payload, qos: publish.qos, retain: retain ?? publish.retain,
+            propertiesCapacity: count == 0 && publish.messageExpiryInterval == nil ? 0 : count + 5,
+            hasExpiry: publish.messageExpiryInterval != nil, laneSequence: laneSequence, receivedAt: receivedAt,
+            expiresAt: expiresAt, meter: meter
+        ) { target in
+            var length = 0
+            if let interval = publish.messageExpiryInterval {
+                target.storeBytes(of: PropertyIdentifier.messageExpiryInterval.rawValue, as: UInt8.self)
+                target.storeBytes(of: interval.bigEndian, toByteOffset: 1, as: UInt32.self)
+                length = 5
+            }
+            return length + publish.copyProperties(into: target + length)
+        }
+    }
+
+    private convenience init(
+        topic: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, qos: QoS, retain: Bool, propertiesCapacity: Int,
+        hasExpiry: Bool, laneSequence: UInt64, receivedAt: Int64, expiresAt: Int64, meter: MemoryMeter,
+        writeProperties: (UnsafeMutableRawPointer) -> Int
+    ) {
+        guard propertiesCapacity > 0 else {
+            self.init(
+                topic: topic, properties: UnsafeRawBufferPointer(start: nil, count: 0), payload: payload, qos: qos,
+                retain: retain, hasExpiry: false, laneSequence: laneSequence, receivedAt: receivedAt,
+                expiresAt: expiresAt, meter: meter)
+            return
+        }
+        let properties = UnsafeMutableRawPointer.allocate(byteCount: propertiesCapacity, alignment: 1)
+        defer { properties.deallocate() }
+        let count = writeProperties(properties)
+        self.init(
+            topic: topic, properties: UnsafeRawBufferPointer(start: properties, count: count), payload: payload,
+            qos: qos, retain: retain, hasExpiry: hasExpiry, laneSequence: laneSequence, receivedAt: receivedAt,
+            expiresAt: expiresAt, meter: meter)
+    }
+
+    private init(
         topic: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, qos: QoS,
-        retain: Bool, laneSequence: UInt64, receivedAt: Int64, expiresAt: Int64, meter: MemoryMeter
+        retain: Bool, hasExpiry: Bool, laneSequence: UInt64, receivedAt: Int64, expiresAt: Int64, meter: MemoryMeter
     ) {
         let identifierCount = qos == .atMostOnce ? 0 : 2
         let propertiesHead = Self.varintCount(properties.count)
@@ -63,6 +111,7 @@ public final class Message {
         self.laneSequence = laneSequence
         self.receivedAt = receivedAt
         self.expiresAt = expiresAt
+        self.hasExpiry = hasExpiry
         self.meter = meter
         meter.bytes += bytes.count + Self.overhead
     }
@@ -76,10 +125,7 @@ public final class Message {
             let view = try? PublishView(raw, version: .v5)
         else { return nil }
         length = raw.length
-        let expiry = view.messageExpiryInterval.map { receivedAt + Int64($0) * 1000 } ?? .max
-        self.init(
-            topic: view.topic, properties: view.properties, payload: view.payload, qos: view.qos, retain: view.retain,
-            laneSequence: laneSequence, receivedAt: receivedAt, expiresAt: expiry, meter: meter)
+        self.init(view, laneSequence: laneSequence, receivedAt: receivedAt, meter: meter)
     }
 
     deinit {
@@ -91,8 +137,27 @@ public final class Message {
     public var packet: UnsafeRawBufferPointer { UnsafeRawBufferPointer(bytes) }
     public var topic: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[topicRange]) }
     public var properties: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[propertiesRange]) }
+    /// The properties without the Message Expiry Interval, which is told anew at each sending.
+    public var lastingProperties: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: packet[(propertiesRange.lowerBound + (hasExpiry ? 5 : 0))..<propertiesRange.upperBound])
+    }
     public var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[payloadOffset...]) }
     public var byteCount: Int { bytes.count }
+
+    public func isExpired(at now: Int64) -> Bool { expiresAt <= now }
+
+    /// Seconds of the Message Expiry Interval that are left; nil: the message doesn't expire.
+    public func remainingExpiry(at now: Int64) -> UInt32? {
+        guard expiresAt != .max else { return nil }
+        return UInt32(clamping: max(0, (expiresAt - now + 999) / 1000))
+    }
+
+    /// The message as a PUBLISH to be routed or looked at; valid while the message is retained.
+    public func view(at now: Int64) -> PublishView {
+        PublishView(
+            topic: topic, payload: payload, qos: qos, retain: retain, properties: lastingProperties,
+            messageExpiryInterval: remainingExpiry(at: now))
+    }
 
     /// Every part is on disk, or passed by its destinations.
     public var isSafe: Bool { unsafeParts == 0 }

@@ -16,6 +16,8 @@ public final class SessionQueue: StreamConsumer {
         var finished = IntervalSet()
         /// The number to be read next.
         var nextToRead: UInt64
+        /// Numbers that an earlier run sent, and that reading passes over.
+        private(set) var inFlight: Set<UInt64> = []
         var isDirty = false
         var isJoined = true
 
@@ -35,6 +37,12 @@ public final class SessionQueue: StreamConsumer {
             let first = max(cursor + 1, stream.first)
             return stream.next > first ? stream.next - first - min(finished.count, stream.next - first) : 0
         }
+
+        /// The message with this number is the next that the session reads here.
+        public func isNext(_ number: UInt64) -> Bool { nextToRead == number }
+
+        /// The message with this number was sent in an earlier run: it is resent under its identifier, not read again.
+        public func isInFlight(_ number: UInt64) { inFlight.insert(number) }
 
         func finish(_ number: UInt64) {
             guard number > cursor, !finished.contains(number) else { return }
@@ -86,6 +94,8 @@ public final class SessionQueue: StreamConsumer {
     }
 
     public let session: SessionID
+    /// Whose queue this is: the reader's own object.
+    public weak var owner: AnyObject?
     private unowned let log: Log
     public private(set) var memberships: [Membership] = []
     /// Limits of what may wait; beyond them the session loses its own.
@@ -183,7 +193,9 @@ public final class SessionQueue: StreamConsumer {
                     }
                     membership.nextToRead = max(next, membership.nextToRead + 1)
                 case .message(let message):
-                    if membership.finished.contains(membership.nextToRead) {
+                    if membership.finished.contains(membership.nextToRead)
+                        || membership.inFlight.contains(membership.nextToRead)
+                    {
                         membership.nextToRead += 1
                         continue reading
                     }

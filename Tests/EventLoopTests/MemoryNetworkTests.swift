@@ -25,31 +25,22 @@ import Testing
     }
 
     @Test func delayIsKept() throws {
-        let connection = try {
-            let connection = try Connection(loop, network, endpoint)
-            connection.near.close()
-            network.wire.delay = .milliseconds(70)
-            return connection
-        }()
+        network.wire.delay = .milliseconds(70)
+        let farSide = Recorder()
+        _ = try network.listen(endpoint) { $0.delegate = farSide }
         var near: ByteStream?
         network.connect(to: endpoint, timeout: .seconds(1)) { near = try? $0.get() }
 
-        loop.settle()
-        clock.advance(by: .milliseconds(139))
-        loop.settle()
+        clock.advance(by: .milliseconds(139), turning: loop)
         #expect(near == nil)
-        clock.advance(by: .milliseconds(1))
-        loop.settle()
+        clock.advance(by: .milliseconds(1), turning: loop)
         #expect(near != nil)
 
         near?.write([1])
-        loop.settle()
-        clock.advance(by: .milliseconds(69))
-        loop.settle()
-        #expect(connection.farSide.received == [])
-        clock.advance(by: .milliseconds(1))
-        loop.settle()
-        #expect(connection.farSide.received == [1])
+        clock.advance(by: .milliseconds(69), turning: loop)
+        #expect(farSide.received == [])
+        clock.advance(by: .milliseconds(1), turning: loop)
+        #expect(farSide.received == [1])
     }
 
     @Test func silentCutHoldsBytesUntilRestored() throws {

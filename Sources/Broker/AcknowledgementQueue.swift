@@ -1,0 +1,60 @@
+import DequeModule
+import EventLoop
+import MQTT
+import Store
+
+/// The acknowledgements of one type that a connection owes its client, in the order in which the packets came that ask for
+/// them [MQTT-4.6.0-2]: one that is ready waits for those before it.
+final class AcknowledgementQueue: SafetyWaiter {
+    private struct Entry {
+        var identifier: UInt16
+        var reason: ReasonCode?
+    }
+
+    private let type: PacketType
+    /// nil once the connection is gone: what is settled then is nobody's business.
+    weak var connection: Connection?
+    private var entries: Deque<Entry> = []
+    private var firstTicket: UInt64 = 0
+
+    init(_ type: PacketType, connection: Connection) {
+        self.type = type
+        self.connection = connection
+    }
+
+    var count: Int { entries.count }
+
+    /// Takes a place in the order; `settle` answers it.
+    func wait(_ identifier: UInt16) -> UInt64 {
+        entries.append(Entry(identifier: identifier, reason: nil))
+        return firstTicket + UInt64(entries.count - 1)
+    }
+
+    func acknowledge(_ identifier: UInt16, _ reason: ReasonCode) {
+        guard entries.isEmpty else {
+            entries.append(Entry(identifier: identifier, reason: reason))
+            return
+        }
+        firstTicket += 1
+        send(identifier, reason)
+    }
+
+    func messageIsSettled(ticket: UInt64, reason: ReasonCode) { settle(ticket, reason) }
+
+    func settle(_ ticket: UInt64, _ reason: ReasonCode) {
+        guard connection != nil, ticket >= firstTicket else { return }
+        let index = Int(ticket - firstTicket)
+        guard index < entries.count else { return }
+        entries[index].reason = reason
+        while let entry = entries.first, let reason = entry.reason {
+            entries.removeFirst()
+            firstTicket += 1
+            send(entry.identifier, reason)
+        }
+    }
+
+    private func send(_ identifier: UInt16, _ reason: ReasonCode) {
+        guard let connection else { return }
+        connection.sendAcknowledgement(type, identifier, reason)
+    }
+}

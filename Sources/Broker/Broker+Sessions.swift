@@ -1,0 +1,147 @@
+import EventLoop
+import MQTT
+import Store
+
+extension Broker {
+    /// Gives a CONNECT its session (MQTT 5 §3.1.2.4, §3.1.4): taken over from an older connection, resumed, or new. `then`
+    /// runs when what that changes on disk is there, with Session Present.
+    func open(_ connect: Connect, on connection: Connection, then: @escaping (Bool) -> Void) {
+        var changes: [Change] = []
+        var old = sessions[connect.clientIdentifier]
+        if let session = old, let other = session.connection {
+            logLine(.info, "\(other.name): taken over by \(connection.peer)")
+            other.disconnect(with: .sessionTakenOver)
+            old = sessions[connect.clientIdentifier]
+        }
+        if let session = old, connect.cleanStart || !session.isDurable {
+            if let id = session.id { changes.append(.sessionRemoved(id)) }
+            end(session, storedAlready: true)
+            old = nil
+        }
+        let isPresent = old != nil
+        let session = old ?? Session(clientIdentifier: connect.clientIdentifier, broker: self)
+        sessions[connect.clientIdentifier] = session
+        session.userName = connect.username ?? []
+        session.expiryInterval = grantedExpiry(connect)
+        session.disconnectedAt = nil
+        if let timer = session.expiryTimer { loop.cancel(timer) }
+        session.expiryTimer = nil
+        cancelWill(session)
+        if let will = connect.will { keepWill(will, session, keepAlive: connect.keepAlive) }
+        session.connection = connection
+        connection.session = session
+        if !isPresent, session.expiryInterval > 0 { session.makeDurable(log.takeSessionID(), limits: connection.limits) }
+        if let record = session.record {
+            if isPresent { log.lazily(.session(record)) } else { changes.append(.session(record)) }
+        }
+        guard !changes.isEmpty else {
+            then(isPresent)
+            return
+        }
+        log.commit(changes) { then(isPresent) }
+    }
+
+    private func grantedExpiry(_ connect: Connect) -> UInt32 {
+        if connect.version == .v5 { return min(connect.sessionExpiryInterval ?? 0, limits.sessionExpiry) }
+        return connect.cleanStart ? 0 : limits.sessionExpiry
+    }
+
+    func changeExpiry(of session: Session, to interval: UInt32) {
+        session.expiryInterval = interval
+        if let record = session.record { log.lazily(.session(record)) }
+    }
+
+    /// The session's connection is over.
+    func connectionEnded(_ connection: Connection) {
+        forget(connection)
+        guard let session = connection.session, session.connection === connection else { return }
+        session.connection = nil
+        connection.session = nil
+        session.disconnectedAt = log.clock.now
+        session.resends = []
+        session.isBehind = true
+        session.updateSettling()
+        for (identifier, known) in session.inbound where known.ticket != nil { session.inbound[identifier]?.ticket = nil }
+        if connection.isDisconnectedCleanly { cancelWill(session) } else { connectionLost(session) }
+        logLine(.info, "\(text(session.clientIdentifier)) disconnected")
+        guard session.isDurable, session.expiryInterval > 0 else {
+            end(session, storedAlready: false)
+            return
+        }
+        if let record = session.record { log.lazily(.session(record)) }
+        scheduleExpiry(session)
+    }
+
+    /// Ends the session when its interval has passed since its client left.
+    func scheduleExpiry(_ session: Session) {
+        guard session.expiryInterval != .max else { return }
+        let left = (session.disconnectedAt ?? log.clock.now) + Int64(session.expiryInterval) * 1000 - log.clock.now
+        session.expiryTimer = loop.schedule(after: .milliseconds(max(left, 0))) { [weak self, weak session] in
+            guard let self, let session, session.connection == nil else { return }
+            logLine(.info, "session \(text(session.clientIdentifier)) expired")
+            end(session, storedAlready: false)
+        }
+    }
+
+    /// The session is over: its subscriptions, what waits for it and what the store has of it go.
+    func end(_ session: Session, storedAlready: Bool) {
+        if let timer = session.expiryTimer { loop.cancel(timer) }
+        publishDelayedWill(session)
+        for filter in session.subscriptions.keys { tree.remove(filter, session: session) }
+        session.subscriptions = [:]
+        session.outbound = [:]
+        session.inbound = [:]
+        session.waiting = []
+        if let id = session.id, !storedAlready { log.lazily(.sessionRemoved(id)) }
+        session.queue?.leaveAll()
+        if sessions[session.clientIdentifier] === session { sessions[session.clientIdentifier] = nil }
+    }
+
+    /// An administrator closes a client's connection, and with `discard` ends its session.
+    public func kick(_ clientIdentifier: [UInt8], discard: Bool = false) -> Bool {
+        guard let session = sessions[clientIdentifier] else { return false }
+        session.connection?.disconnect(with: .administrativeAction)
+        if discard, sessions[clientIdentifier] === session { end(session, storedAlready: false) }
+        return true
+    }
+
+    // MARK: After a start
+
+    func restore(_ state: StoredState) {
+        for stored in state.sessions { restore(stored, state) }
+        for (topic, record) in state.retained { restoreRetained(topic, record) }
+        restoreWills(state)
+    }
+
+    private func restore(_ stored: StoredState.Session, _ state: StoredState) {
+        let session = Session(clientIdentifier: stored.record.clientIdentifier, broker: self)
+        session.userName = stored.record.userName
+        session.expiryInterval = stored.record.expiryInterval
+        // Who was connected when the run before stopped has been away since this start.
+        session.disconnectedAt = stored.record.disconnectedAt ?? log.clock.now
+        session.makeDurable(stored.record.id, limits: limits)
+        session.queue?.restore(state)
+        for record in stored.subscriptions {
+            let subscription = SubscriptionState(record)
+            session.subscriptions[record.filter] = subscription
+            tree.insert(record.filter, session: session, subscription: subscription)
+        }
+        for identifier in stored.inbound { session.inbound[identifier] = Session.Inbound(isSafe: true, ticket: nil) }
+        for record in stored.outbound {
+            guard let membership = session.queue?.membership(of: record.stream) else { continue }
+            membership.isInFlight(record.number)
+            session.outbound[record.identifier] = Session.Outbound(
+                state: record.released ? .released : .published, qos: .exactlyOnce, membership: membership,
+                number: record.number, sentAt: loop.now)
+        }
+        session.isBehind = true
+        sessions[session.clientIdentifier] = session
+        if stored.record.disconnectedAt == nil, let record = session.record { log.lazily(.session(record)) }
+        scheduleExpiry(session)
+    }
+}
+
+extension SessionQueue {
+    /// The broker's session that reads this queue.
+    func session(_ broker: Broker) -> Session? { owner as? Session }
+}

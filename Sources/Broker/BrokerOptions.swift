@@ -1,0 +1,71 @@
+/// What the broker is told: the `[limits]` of INTERFACE.md in its own types. Bytes, seconds and counts.
+public struct BrokerLimits: Sendable, Equatable {
+    public var packetBytes = 1 << 20
+    public var connectTimeout: Duration = .seconds(10)
+    /// Receive Maximum that we announce.
+    public var inflight: UInt16 = 100
+    public var sessionMessages = 100_000
+    public var sessionBytes = 64 << 20
+    /// Unsent bytes for one connection; QoS 0 beyond it is dropped and counted.
+    public var outputBytes = 4 << 20
+    /// Seconds: the longest Session Expiry Interval granted, and what 3.1.1 sessions get.
+    public var sessionExpiry: UInt32 = 7 * 86_400
+    public var topicLevels = 32
+    public var topicAliases: UInt16 = 10
+    public var maximumQoS: UInt8 = 2
+    public var subscriptions = 1000
+    public var retained = 100_000
+    public var sessionFullLosesNewest = false
+    public var retainAvailable = true
+    /// 0: only `packetBytes` limits it.
+    public var payloadBytes = 0
+    /// Seconds; the longest Keep Alive accepted, 0: any.
+    public var keepAlive: UInt16 = 0
+    public var acceptsEmptyClientIdentifier = true
+    public var clientIdentifierPrefix = "auto-"
+    /// 0: no limit.
+    public var connections = 0
+    public var sessions = 0
+
+    public init() {}
+}
+
+public enum AnonymousPolicy: Sendable { case loopback, always, never }
+
+public struct ListenerOptions: Sendable {
+    public var anonymous: AnonymousPolicy
+    public var maximumConnections: Int
+    public var limits: BrokerLimits
+
+    public init(
+        anonymous: AnonymousPolicy = .loopback, maximumConnections: Int = 10_000, limits: BrokerLimits = BrokerLimits()
+    ) {
+        self.anonymous = anonymous
+        self.maximumConnections = maximumConnections
+        self.limits = limits
+    }
+}
+
+/// What the broker counts, for `$SYS`, metrics and `roost status`.
+public struct BrokerFigures: Sendable {
+    public var messagesReceived: UInt64 = 0
+    public var messagesSent: UInt64 = 0
+    public var publishesReceived: UInt64 = 0
+    public var publishesSent: UInt64 = 0
+    /// Messages that nobody will get: no room for QoS 0, a session's limit, a full store.
+    public var dropped: UInt64 = 0
+    public var bytesReceived: UInt64 = 0
+    public var bytesSent: UInt64 = 0
+    public var connectionsAccepted: UInt64 = 0
+    public var connectionsFailed: UInt64 = 0
+    public var maximumConnections = 0
+
+    public init() {}
+}
+
+/// One line to the log. The daemon gives the broker its logger; tests give none.
+public enum Severity: Int, Sendable, Comparable {
+    case trace, debug, info, notice, warning, error
+
+    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}

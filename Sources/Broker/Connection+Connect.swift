@@ -1,0 +1,100 @@
+import EventLoop
+import MQTT
+import Store
+
+extension Connection {
+    /// CONNECT: who it is, whether it may come in, and which session it gets (MQTT 5 §3.1.4).
+    func connect(_ packet: RawPacket) throws(MQTTError) {
+        var connect = try Connect(packet)
+        version = connect.version
+        guard connect.authenticationMethod == nil else {
+            throw refuse(.badAuthenticationMethod, "[MQTT-4.12.0-1] an Authentication Method that isn't known")
+        }
+        if let will = connect.will {
+            guard will.qos.rawValue <= limits.maximumQoS else { throw refuse(.qosNotSupported, "[MQTT-3.2.2-12] Will QoS") }
+            guard !will.retain || limits.retainAvailable else { throw refuse(.retainNotSupported, "[MQTT-3.2.2-13] Will Retain") }
+        }
+        var assigned: String?
+        if connect.clientIdentifier.isEmpty {
+            guard limits.acceptsEmptyClientIdentifier else {
+                throw refuse(.clientIdentifierNotValid, "[MQTT-3.1.3-8] an empty Client Identifier")
+            }
+            let identifier = limits.clientIdentifierPrefix + hexadecimal(.random(in: 0 ... .max))
+            assigned = identifier
+            connect.clientIdentifier = [UInt8](identifier.utf8)
+        }
+        if let reason = broker.access.refusal(of: connect, peer: peer, listener: listener) {
+            throw refuse(reason, "not let in")
+        }
+        guard broker.hasRoom(for: connect.clientIdentifier, limits: limits) else {
+            throw refuse(.quotaExceeded, "too many connections or sessions")
+        }
+        state = .accepting
+        maximumPacketSize = connect.maximumPacketSize.map { Int($0) } ?? .max
+        cleanStart = connect.cleanStart
+        pubacks = AcknowledgementQueue(.puback, connection: self)
+        pubrecs = AcknowledgementQueue(.pubrec, connection: self)
+        pubcomps = AcknowledgementQueue(.pubcomp, connection: self)
+        broker.open(connect, on: self) { [weak self] present in
+            self?.accept(connect, sessionPresent: present, assigned: assigned)
+        }
+    }
+
+    private func refuse(_ reason: ReasonCode, _ detail: String) -> MQTTError {
+        MQTTError(reason, detail, version: version)
+    }
+
+    private func accept(_ connect: Connect, sessionPresent: Bool, assigned: String?) {
+        guard state == .accepting, let session else { return }
+        state = .accepted
+        var connack = Connack(reason: .success, sessionPresent: sessionPresent)
+        if version == .v5 {
+            connack.receiveMaximum = limits.inflight
+            connack.maximumPacketSize = UInt32(clamping: limits.packetBytes)
+            connack.topicAliasMaximum = limits.topicAliases
+            connack.maximumQoS = QoS(rawValue: limits.maximumQoS) ?? .exactlyOnce
+            connack.retainAvailable = limits.retainAvailable
+            connack.sharedSubscriptionAvailable = false
+            connack.assignedClientIdentifier = assigned
+            if session.expiryInterval != connect.sessionExpiryInterval ?? 0 {
+                connack.sessionExpiryInterval = session.expiryInterval
+            }
+        }
+        var keepAlive = connect.keepAlive
+        if limits.keepAlive > 0, keepAlive == 0 || keepAlive > limits.keepAlive {
+            keepAlive = limits.keepAlive
+            connack.serverKeepAlive = keepAlive
+        }
+        write(connack.encode(version: version))
+        startKeepAlive(keepAlive)
+        session.window = min(Int(connect.receiveMaximum), Session.largestWindow)
+        session.isBehind = true
+        session.prepareResends()
+        session.pump()
+        stream.resumeReading()
+        broker.logLine(
+            .info, "\(name) connected: MQTT \(version == .v5 ? "5" : "3.1.1")\(sessionPresent ? ", session resumed" : "")")
+    }
+
+    func disconnect(_ packet: Disconnect) throws(MQTTError) {
+        guard let session else { return }
+        if let interval = packet.sessionExpiryInterval {
+            guard session.expiryInterval > 0 || interval == 0 else {
+                throw MQTTError(.protocolError, "[MQTT-3.14.2-2] a Session Expiry Interval where CONNECT gave none")
+            }
+            broker.changeExpiry(of: session, to: min(interval, limits.sessionExpiry))
+        }
+        isDisconnectedCleanly = packet.reason != .disconnectWithWill
+        close()
+    }
+}
+
+extension Session {
+    /// Deliveries that one client may have open, however large its Receive Maximum.
+    static let largestWindow = 1024
+}
+
+func hexadecimal(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+}

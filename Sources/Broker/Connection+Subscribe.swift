@@ -1,0 +1,90 @@
+import EventLoop
+import MQTT
+import Store
+
+extension Connection {
+    /// SUBSCRIBE (MQTT 5 §3.8.4): of a durable session, SUBACK waits until the subscriptions are on disk.
+    func subscribe(_ packet: Subscribe) throws(MQTTError) {
+        guard let session else { return }
+        var reasons: [ReasonCode] = []
+        var changes: [Change] = []
+        var retained: [(Subscription, SubscriptionState)] = []
+        for requested in packet.filters {
+            guard let refusal = refusal(of: requested, session) else {
+                let isNew = session.subscriptions[requested.filter] == nil
+                let granted = min(requested.qos, QoS(rawValue: limits.maximumQoS) ?? .exactlyOnce)
+                let state = SubscriptionState(
+                    filter: requested.filter, qos: granted, noLocal: requested.noLocal,
+                    retainAsPublished: requested.retainAsPublished, identifier: packet.subscriptionIdentifier ?? 0)
+                session.subscriptions[requested.filter] = state
+                broker.tree.insert(requested.filter, session: session, subscription: state)
+                if let id = session.id {
+                    changes.append(.subscription(id, state.record(requested.retainHandling.rawValue)))
+                }
+                reasons.append(ReasonCode(rawValue: granted.rawValue))
+                if requested.retainHandling == .send || (requested.retainHandling == .sendIfNew && isNew) {
+                    retained.append((requested, state))
+                }
+                continue
+            }
+            reasons.append(refusal)
+        }
+        let suback = Suback(packetIdentifier: packet.packetIdentifier, reasons: reasons)
+        let answer = { [weak self] in
+            guard let self, state == .accepted, let session = self.session else { return }
+            write(suback.encode(version: version))
+            for (_, subscription) in retained { broker.sendRetained(to: session, subscription) }
+        }
+        if changes.isEmpty { answer() } else { broker.log.commit(changes, then: answer) }
+    }
+
+    private func refusal(of requested: Subscription, _ session: Session) -> ReasonCode? {
+        requested.filter.withUnsafeBytes { bytes in
+            guard let filter = try? TopicFilter(bytes) else { return .topicFilterInvalid }
+            guard !filter.isShared else { return failure(.sharedSubscriptionsNotSupported) }
+            guard TopicName.levels(bytes) <= limits.topicLevels else { return failure(.topicFilterInvalid) }
+            guard broker.access.maySubscribe(session.identity, filter: bytes) else { return failure(.notAuthorized) }
+            guard session.subscriptions.count < limits.subscriptions || session.subscriptions[requested.filter] != nil
+            else { return failure(.quotaExceeded) }
+            return nil
+        }
+    }
+
+    /// 3.1.1 has one word for every failure.
+    private func failure(_ reason: ReasonCode) -> ReasonCode { version == .v5 ? reason : .unspecifiedError }
+
+    func unsubscribe(_ packet: Unsubscribe) {
+        guard let session else { return }
+        var reasons: [ReasonCode] = []
+        var changes: [Change] = []
+        for filter in packet.filters {
+            guard session.subscriptions.removeValue(forKey: filter) != nil else {
+                reasons.append(.noSubscriptionExisted)
+                continue
+            }
+            broker.tree.remove(filter, session: session)
+            if let id = session.id { changes.append(.subscriptionRemoved(id, filter: filter)) }
+            reasons.append(.success)
+        }
+        let unsuback = Unsuback(packetIdentifier: packet.packetIdentifier, reasons: reasons)
+        let answer = { [weak self] in
+            guard let self, state == .accepted else { return }
+            write(unsuback.encode(version: version))
+        }
+        if changes.isEmpty { answer() } else { broker.log.commit(changes, then: answer) }
+    }
+}
+
+extension SubscriptionState {
+    func record(_ retainHandling: UInt8) -> SubscriptionRecord {
+        SubscriptionRecord(
+            filter: filter, qos: qos.rawValue, noLocal: noLocal, retainAsPublished: retainAsPublished,
+            retainHandling: retainHandling, subscriptionIdentifier: identifier)
+    }
+
+    convenience init(_ record: SubscriptionRecord) {
+        self.init(
+            filter: record.filter, qos: QoS(rawValue: record.qos) ?? .atMostOnce, noLocal: record.noLocal,
+            retainAsPublished: record.retainAsPublished, identifier: record.subscriptionIdentifier)
+    }
+}

@@ -1,0 +1,283 @@
+import EventLoop
+import MQTT
+import Store
+
+/// One client's network connection: its packets in, its packets out, its limits and its Keep Alive. What outlives the
+/// connection is the session's.
+public final class Connection: ByteStreamDelegate {
+    enum State {
+        case awaitingConnect
+        /// CONNECT came; its session is on its way to the disk.
+        case accepting
+        case accepted
+        case closed
+    }
+
+    unowned let broker: Broker
+    let stream: ByteStream
+    let listener: ListenerOptions
+    var limits: BrokerLimits { listener.limits }
+    var state = State.awaitingConnect
+    public internal(set) var version = ProtocolVersion.v311
+    public internal(set) var session: Session?
+    public let connectedAt: Instant
+    public var peer: String { stream.peer }
+
+    /// Seconds; 0: none.
+    public internal(set) var keepAlive: UInt16 = 0
+    private var lastReceived: Instant
+    private var timer: Timer
+    public internal(set) var cleanStart = true
+    var maximumPacketSize = Int.max
+    /// Inbound Topic Aliases, 1 first; empty: not set.
+    var aliases: [[UInt8]] = []
+    var pubacks: AcknowledgementQueue?
+    var pubrecs: AcknowledgementQueue?
+    var pubcomps: AcknowledgementQueue?
+    /// Publishes that wait until the store can take them.
+    var held = HeldPublishes()
+    var isDisconnectedCleanly = false
+
+    init(_ stream: ByteStream, listener: ListenerOptions, broker: Broker) {
+        self.stream = stream
+        self.listener = listener
+        self.broker = broker
+        connectedAt = broker.loop.now
+        lastReceived = broker.loop.now
+        timer = .none
+        stream.delegate = self
+        timer = broker.loop.schedule(after: listener.limits.connectTimeout) { [weak self] in
+            guard let self, state == .awaitingConnect else { return }
+            broker.logLine(.info, "\(peer): no CONNECT within the connect timeout")
+            close()
+        }
+    }
+
+    /// Acknowledgements wait for the store.
+    var owesAcknowledgements: Bool { (pubacks?.count ?? 0) + (pubrecs?.count ?? 0) > 0 }
+    var isAccepted: Bool { state == .accepted }
+    /// More than enough waits to be sent: what can wait elsewhere does.
+    var isCongested: Bool { stream.unsentBytes > limits.outputBytes / 2 }
+    var isOverflowing: Bool { stream.unsentBytes > limits.outputBytes }
+
+    // MARK: Bytes in
+
+    public func stream(_ stream: ByteStream, didReceive bytes: UnsafeRawBufferPointer) -> Int {
+        var offset = 0
+        lastReceived = broker.loop.now
+        while offset < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+            do throws(MQTTError) {
+                guard let packet = try readFrame(rest, maximum: limits.packetBytes, version: version) else { break }
+                guard try process(packet) else { break }
+                offset += packet.length
+            } catch {
+                fail(error)
+            }
+            if state == .closed { return bytes.count }
+        }
+        broker.figures.bytesReceived += UInt64(offset)
+        return offset
+    }
+
+    /// False: the packet can't be taken yet, and reading is paused.
+    private func process(_ packet: RawPacket) throws(MQTTError) -> Bool {
+        switch state {
+        case .awaitingConnect:
+            guard packet.type == .connect else {
+                throw MQTTError(.protocolError, "[MQTT-3.1.0-1] the first packet is not CONNECT")
+            }
+            broker.figures.messagesReceived += 1
+            try connect(packet)
+            return true
+        case .accepting:
+            stream.pauseReading()
+            return false
+        case .closed:
+            return true
+        case .accepted:
+            break
+        }
+        if packet.type == .publish { return try publish(packet) }
+        broker.figures.messagesReceived += 1
+        switch packet.type {
+        case .puback, .pubrec, .pubcomp:
+            session?.received(try Acknowledgement(packet, version: version))
+        case .pubrel:
+            pubrel(try Acknowledgement(packet, version: version))
+        case .subscribe:
+            try subscribe(try Subscribe(packet, version: version))
+        case .unsubscribe:
+            unsubscribe(try Unsubscribe(packet, version: version))
+        case .pingreq:
+            guard packet.body.isEmpty else { throw MQTTError(.malformedPacket, "[MQTT-3.12] a PINGREQ with a body") }
+            write(Ping.response)
+        case .disconnect:
+            try disconnect(try Disconnect(packet, version: version, from: .client))
+        case .auth where version == .v5:
+            _ = try Auth(packet, version: version)
+            throw MQTTError(.protocolError, "[MQTT-4.12.0-6] AUTH without an Authentication Method in CONNECT")
+        default:
+            throw MQTTError(.protocolError, "a packet that only the Server sends, or a second CONNECT [MQTT-3.1.0-2]")
+        }
+        return true
+    }
+
+    public func streamDidClose(_ stream: ByteStream, error: StreamError?) { end() }
+
+    public func streamDidDrain(_ stream: ByteStream) {
+        if session?.isBehind == true { session?.pump() }
+    }
+
+    // MARK: Bytes out
+
+    func write(_ bytes: [UInt8]) {
+        broker.figures.messagesSent += 1
+        broker.figures.bytesSent += UInt64(bytes.count)
+        stream.write(bytes)
+    }
+
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP.
+    func sendAcknowledgement(_ type: PacketType, _ identifier: UInt16, _ reason: ReasonCode) {
+        let room = stream.output.reserve(Acknowledgement.maximumEncodedLength)
+        let count = Acknowledgement.encode(type, identifier: identifier, reason: reason, version: version, into: room)
+        stream.output.commit(count)
+        broker.figures.messagesSent += 1
+        broker.figures.bytesSent += UInt64(count)
+        broker.loop.touch(stream)
+    }
+
+    /// The client's Maximum Packet Size allows it [MQTT-3.1.2-24]; what it doesn't counts as delivered.
+    func canSend(_ message: Message) -> Bool { message.byteCount + 16 <= maximumPacketSize || maximumPacketSize == .max }
+
+    func send(
+        _ message: Message, qos: QoS, member: StreamMember, identifier: UInt16, isDuplicate: Bool, now: Int64
+    ) {
+        let head = PublishHead(
+            topic: message.topic, qos: qos, isDuplicate: isDuplicate,
+            retain: message.retain && member.retainAsPublished, packetIdentifier: identifier,
+            properties: version == .v5 ? message.lastingProperties : UnsafeRawBufferPointer(start: nil, count: 0),
+            subscriptionIdentifiers: version == .v5 ? member.subscriptionIdentifiers : [],
+            messageExpiryInterval: message.remainingExpiry(at: now))
+        send(head, message.payload)
+    }
+
+    /// A message on its way to many. False: it is too large for this client.
+    func send(
+        _ template: inout PublishTemplate, _ publish: PublishView, _ qos: QoS, _ retain: Bool, _ identifier: UInt16,
+        _ subscriptionIdentifiers: [UInt32]
+    ) -> Bool {
+        guard subscriptionIdentifiers.isEmpty || version != .v5 else {
+            return sendWithIdentifiers(publish, qos, retain, identifier, subscriptionIdentifiers)
+        }
+        let length = template.encodedLength(version: version, qos: qos)
+        guard length <= maximumPacketSize else { return false }
+        let room = stream.output.reserve(length)
+        let count = template.encode(
+            version: version, qos: qos, retain: retain, packetIdentifier: identifier, into: room)
+        didWrite(count)
+        return true
+    }
+
+    private func sendWithIdentifiers(
+        _ publish: PublishView, _ qos: QoS, _ retain: Bool, _ identifier: UInt16, _ subscriptionIdentifiers: [UInt32]
+    ) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: max(publish.properties.count, 1), alignment: 1) { memory in
+            guard let base = memory.baseAddress else { return false }
+            let count = publish.copyProperties(into: base)
+            let head = PublishHead(
+                topic: publish.topic, qos: qos, retain: retain, packetIdentifier: identifier,
+                properties: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<count]),
+                subscriptionIdentifiers: subscriptionIdentifiers,
+                messageExpiryInterval: publish.messageExpiryInterval)
+            guard head.encodedLength(version: version, payloadCount: publish.payload.count) <= maximumPacketSize else {
+                return false
+            }
+            send(head, publish.payload)
+            return true
+        }
+    }
+
+    private func send(_ head: PublishHead, _ payload: UnsafeRawBufferPointer) {
+        let room = stream.output.reserve(head.encodedLength(version: version, payloadCount: payload.count))
+        didWrite(head.encode(version: version, payload: payload, into: room))
+    }
+
+    @inline(__always)
+    private func didWrite(_ count: Int) {
+        stream.output.commit(count)
+        broker.figures.messagesSent += 1
+        broker.figures.publishesSent += 1
+        broker.figures.bytesSent += UInt64(count)
+        broker.loop.touch(stream)
+    }
+
+    // MARK: Keep Alive and the end
+
+    func startKeepAlive(_ seconds: UInt16) {
+        broker.loop.cancel(timer)
+        keepAlive = seconds
+        guard seconds > 0 else { return }
+        watchKeepAlive(after: .milliseconds(Int(seconds) * 1500))
+    }
+
+    /// One and a half times the Keep Alive without a packet ends the connection [MQTT-3.1.2-22].
+    private func watchKeepAlive(after wait: Duration) {
+        timer = broker.loop.schedule(after: wait) { [weak self] in
+            guard let self, state == .accepted else { return }
+            // While we don't read, nothing can come.
+            if stream.isPaused { lastReceived = broker.loop.now }
+            let allowed = Duration.milliseconds(Int(keepAlive) * 1500)
+            let silent = broker.loop.now - lastReceived
+            guard silent >= allowed else {
+                watchKeepAlive(after: allowed - silent)
+                return
+            }
+            broker.logLine(.notice, "\(name): nothing for 1.5 times its Keep Alive of \(keepAlive) s")
+            disconnect(with: .keepAliveTimeout)
+        }
+    }
+
+    /// The client's identifier and address, for log lines.
+    var name: String { session.map { "\(text($0.clientIdentifier)) (\(peer))" } ?? peer }
+
+    /// What can't be forgiven: the reason goes to the client where its version has words for it, and one line to the log.
+    func fail(_ error: MQTTError) {
+        broker.figures.connectionsFailed += 1
+        broker.logLine(.notice, "\(name): \(error)")
+        if state == .awaitingConnect {
+            if let refusal = Connack.refusal(of: error) { write(refusal) }
+            closeGently()
+        } else {
+            disconnect(with: error.reason)
+        }
+    }
+
+    /// Ends the connection from our side; on MQTT 5 the client is told why.
+    func disconnect(with reason: ReasonCode) {
+        if version == .v5, state == .accepted { write(Disconnect(reason: reason).encode(version: .v5)) }
+        closeGently()
+    }
+
+    func closeGently() {
+        stream.closeAfterFlush()
+        end()
+    }
+
+    func close() {
+        stream.close()
+        end()
+    }
+
+    /// The connection is over, whoever ended it.
+    func end() {
+        guard state != .closed else { return }
+        state = .closed
+        broker.loop.cancel(timer)
+        pubacks?.connection = nil
+        pubrecs?.connection = nil
+        pubcomps?.connection = nil
+        held.removeAll()
+        broker.connectionEnded(self)
+    }
+}

@@ -1,0 +1,35 @@
+import EventLoop
+import MQTT
+
+/// PUBLISH packets that the store can't take yet, in their order, while the packets between them are served.
+struct HeldPublishes: ~Copyable {
+    private var bytes = ByteBuffer()
+    /// Since when the oldest waits.
+    private(set) var since: Instant?
+
+    /// Bytes that one connection may hold; beyond it, QoS 0 is dropped, and nothing is read.
+    static let maximumBytes = 1 << 20
+
+    var isEmpty: Bool { bytes.isEmpty }
+    var isFull: Bool { bytes.count >= Self.maximumBytes }
+
+    mutating func append(_ packet: UnsafeRawBufferPointer, now: Instant) {
+        if since == nil { since = now }
+        bytes.append(packet)
+    }
+
+    /// Offers the packets in order until one isn't taken.
+    mutating func replay(_ take: (UnsafeRawBufferPointer) -> Int) {
+        while !bytes.isEmpty {
+            let taken = bytes.withBytes(take)
+            guard taken > 0 else { return }
+            bytes.consume(taken)
+        }
+        since = nil
+    }
+
+    mutating func removeAll() {
+        bytes.removeAll()
+        since = nil
+    }
+}

@@ -1,0 +1,262 @@
+import EventLoop
+import MQTT
+import Store
+
+extension Session {
+    // MARK: Through the log
+
+    /// A message was just appended for this session: it goes out at once if nothing is before it.
+    func offer(_ membership: SessionQueue.Membership, _ number: UInt64, _ message: Message) {
+        guard let connection, !isBehind, hasRoom, resends.isEmpty, !message.isHeld, !connection.isCongested,
+            membership.isNext(number)
+        else {
+            isBehind = true
+            updateSettling()
+            return
+        }
+        deliver(SessionQueue.Item(membership: membership, number: number, message: message), on: connection)
+        if !hasRoom { updateSettling() }
+    }
+
+    /// Sends what waits, as far as the client's window and our output buffer allow.
+    func pump() {
+        guard let connection, connection.isAccepted else { return }
+        guard resend(on: connection) else { return }
+        while hasRoom, !connection.isCongested {
+            guard deliverNext(on: connection) else { break }
+        }
+        updateSettling()
+    }
+
+    /// False when nothing can be had now.
+    private func deliverNext(on connection: Connection) -> Bool {
+        guard let queue else {
+            guard let next = waiting.popFirst() else {
+                isBehind = false
+                return false
+            }
+            waitingBytes -= next.message.byteCount
+            deliver(next, on: connection)
+            return true
+        }
+        switch queue.peek() {
+        case .item(let item):
+            deliver(item, on: connection)
+            return true
+        case .loading:
+            return false
+        case .empty:
+            isBehind = false
+            return false
+        }
+    }
+
+    private func deliver(_ item: SessionQueue.Item, on connection: Connection) {
+        guard let queue else { return }
+        queue.take(item)
+        let now = broker.log.clock.now
+        let member = item.membership.member
+        let qos = min(item.message.qos, QoS(rawValue: member.qos) ?? .atLeastOnce)
+        guard !item.message.isExpired(at: now), connection.canSend(item.message) else {
+            broker.figures.dropped += 1
+            queue.finish(item.membership, item.number)
+            return
+        }
+        guard qos != .atMostOnce else {
+            connection.send(item.message, qos: qos, member: member, identifier: 0, isDuplicate: false, now: now)
+            queue.finish(item.membership, item.number)
+            return
+        }
+        let identifier = takeIdentifier()
+        outbound[identifier] = Outbound(
+            state: qos == .exactlyOnce ? .binding : .published, qos: qos, membership: item.membership,
+            number: item.number, sentAt: broker.loop.now)
+        guard qos == .exactlyOnce else {
+            connection.send(item.message, qos: qos, member: member, identifier: identifier, isDuplicate: false, now: now)
+            return
+        }
+        bind(identifier, item)
+    }
+
+    /// The identifier is on disk, with its message, before the message is sent: after a crash it is not given to another.
+    private func bind(_ identifier: UInt16, _ item: SessionQueue.Item) {
+        guard let id else { return }
+        let record = OutboundRecord(
+            identifier: identifier, stream: item.membership.stream.record.id, number: item.number, released: false)
+        broker.log.commitStream(item.membership.stream)
+        broker.log.commit([.outbound(id, record)]) { [weak self] in
+            guard let self, outbound[identifier]?.state == .binding, outbound[identifier]?.number == item.number else {
+                return
+            }
+            outbound[identifier]?.state = .published
+            // A connection that came meanwhile sends it again by itself.
+            guard let connection, !resends.contains(identifier) else { return }
+            outbound[identifier]?.sentAt = broker.loop.now
+            connection.send(
+                item.message, qos: .exactlyOnce, member: item.membership.member, identifier: identifier,
+                isDuplicate: false, now: broker.log.clock.now)
+        }
+    }
+
+    // MARK: Again, on a new connection
+
+    /// What the client has not acknowledged goes first, under its old identifiers [MQTT-4.4.0-1].
+    func prepareResends() {
+        resends = []
+        for (identifier, _) in outbound.sorted(by: {
+            ($0.value.membership?.stream.record.id.rawValue ?? 0, $0.value.number)
+                < ($1.value.membership?.stream.record.id.rawValue ?? 0, $1.value.number)
+        }) { resends.append(identifier) }
+    }
+
+    /// False while a message has yet to be read from disk.
+    private func resend(on connection: Connection) -> Bool {
+        while let identifier = resends.first {
+            guard let delivery = outbound[identifier], let queue, let membership = delivery.membership else {
+                resends.removeFirst()
+                continue
+            }
+            switch delivery.state {
+            case .released:
+                connection.sendAcknowledgement(.pubrel, identifier, .success)
+            case .binding, .recording:
+                // Its commit is on the way and sends what is due.
+                break
+            case .published:
+                switch queue.reread(membership, delivery.number) {
+                case .loading: return false
+                case .end, .missing:
+                    finish(identifier)
+                case .message(let message):
+                    connection.send(
+                        message, qos: delivery.qos, member: membership.member, identifier: identifier,
+                        isDuplicate: true, now: broker.log.clock.now)
+                }
+            }
+            outbound[identifier]?.sentAt = broker.loop.now
+            resends.removeFirst()
+        }
+        return true
+    }
+
+    // MARK: In memory
+
+    /// A message for a session that ends with its connection, or at QoS 0: sent now, or kept in memory while its window is
+    /// full. `make` gives the message an object of its own where it must be kept.
+    func offer(
+        _ template: inout PublishTemplate, _ publish: PublishView, _ delivery: Destinations.Delivery,
+        make: () -> Message
+    ) {
+        guard let connection, connection.isAccepted else { return }
+        let qos = min(publish.qos, delivery.qos)
+        let retain = publish.retain && delivery.retainAsPublished
+        guard qos == .atMostOnce || (hasRoom && !isBehind && !connection.isCongested) else {
+            enqueue(
+                Waiting(
+                    message: make(), qos: qos, retain: retain,
+                    subscriptionIdentifiers: delivery.subscriptionIdentifiers))
+            return
+        }
+        guard qos == .atMostOnce else {
+            let identifier = takeIdentifier()
+            outbound[identifier] = Outbound(
+                state: .published, qos: qos, membership: nil, number: 0, sentAt: broker.loop.now)
+            if !connection.send(&template, publish, qos, retain, identifier, delivery.subscriptionIdentifiers) {
+                outbound[identifier] = nil
+            }
+            return
+        }
+        guard !connection.isOverflowing else {
+            broker.figures.dropped += 1
+            return
+        }
+        _ = connection.send(&template, publish, qos, retain, 0, delivery.subscriptionIdentifiers)
+    }
+
+    func enqueue(_ item: Waiting) {
+        guard let connection else { return }
+        isBehind = true
+        let limits = connection.limits
+        waiting.append(item)
+        waitingBytes += item.message.byteCount
+        while waiting.count > limits.sessionMessages || waitingBytes > limits.sessionBytes {
+            let lost = limits.sessionFullLosesNewest ? waiting.removeLast() : waiting.removeFirst()
+            waitingBytes -= lost.message.byteCount
+            broker.figures.dropped += 1
+        }
+    }
+
+    private func deliver(_ item: Waiting, on connection: Connection) {
+        let now = broker.log.clock.now
+        guard !item.message.isExpired(at: now), connection.canSend(item.message) else {
+            broker.figures.dropped += 1
+            return
+        }
+        let member = StreamMember(
+            session: SessionID(rawValue: 0), qos: item.qos.rawValue, retainAsPublished: item.retain,
+            subscriptionIdentifiers: item.subscriptionIdentifiers)
+        var identifier: UInt16 = 0
+        if item.qos != .atMostOnce {
+            identifier = takeIdentifier()
+            outbound[identifier] = Outbound(
+                state: .published, qos: item.qos, membership: nil, number: 0, sentAt: broker.loop.now)
+        }
+        connection.send(
+            item.message, qos: item.qos, member: member, identifier: identifier, isDuplicate: false, now: now)
+    }
+
+    // MARK: Being acknowledged
+
+    /// PUBACK, or PUBCOMP, or a PUBREC that refuses: the delivery is over.
+    func finish(_ identifier: UInt16) {
+        guard let delivery = outbound.removeValue(forKey: identifier) else { return }
+        if let membership = delivery.membership {
+            queue?.finish(membership, delivery.number)
+            if delivery.qos == .exactlyOnce, let id { broker.log.lazily(.outboundRemoved(id, identifier)) }
+        }
+        if isBehind { pump() } else if queue != nil { updateSettling() }
+    }
+
+    func received(_ acknowledgement: Acknowledgement) {
+        let identifier = acknowledgement.packetIdentifier
+        guard let delivery = outbound[identifier] else {
+            if acknowledgement.type == .pubrec { connection?.sendAcknowledgement(.pubrel, identifier, .packetIdentifierNotFound) }
+            return
+        }
+        switch (acknowledgement.type, delivery.qos, delivery.state) {
+        case (.puback, .atLeastOnce, _):
+            measured(delivery)
+            finish(identifier)
+        case (.pubrec, .exactlyOnce, .published):
+            guard !acknowledgement.reason.isError else {
+                finish(identifier)
+                return
+            }
+            release(identifier, delivery)
+        case (.pubrec, .exactlyOnce, .released):
+            connection?.sendAcknowledgement(.pubrel, identifier, .success)
+        case (.pubcomp, .exactlyOnce, .released):
+            measured(delivery)
+            finish(identifier)
+        default:
+            break
+        }
+    }
+
+    /// PUBREC is on disk before PUBREL goes: after a crash the message is not published again.
+    private func release(_ identifier: UInt16, _ delivery: Outbound) {
+        guard let id, let membership = delivery.membership else {
+            outbound[identifier]?.state = .released
+            connection?.sendAcknowledgement(.pubrel, identifier, .success)
+            return
+        }
+        outbound[identifier]?.state = .recording
+        let record = OutboundRecord(
+            identifier: identifier, stream: membership.stream.record.id, number: delivery.number, released: true)
+        broker.log.commit([.outbound(id, record)]) { [weak self] in
+            guard let self, outbound[identifier]?.state == .recording else { return }
+            outbound[identifier]?.state = .released
+            connection?.sendAcknowledgement(.pubrel, identifier, .success)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import DequeModule
+import EventLoop
+import MQTT
+import Store
+
+/// A Session: what the broker remembers of one Client Identifier, connected or not.
+///
+/// Durable sessions (Session Expiry Interval > 0) are in the store, and their messages with QoS > 0 go through the log.
+/// Sessions that end with their connection keep what waits for them in memory.
+public final class Session {
+    /// A delivery that the client has yet to finish.
+    struct Outbound {
+        enum State {
+            /// QoS 2 of a durable session: waiting until the identifier is on disk.
+            case binding
+            case published
+            /// PUBREC came and is being recorded.
+            case recording
+            case released
+        }
+
+        var state: State
+        var qos: QoS
+        var membership: SessionQueue.Membership?
+        var number: UInt64
+        var sentAt: Instant
+    }
+
+    /// A QoS 2 message whose PUBREL is awaited.
+    struct Inbound {
+        var isSafe: Bool
+        /// Its place in the connection's PUBREC queue.
+        var ticket: UInt64?
+    }
+
+    /// What waits in memory for a session that ends with its connection.
+    struct Waiting {
+        var message: Message
+        var qos: QoS
+        var retain: Bool
+        var subscriptionIdentifiers: [UInt32]
+    }
+
+    public let clientIdentifier: [UInt8]
+    public internal(set) var userName: [UInt8] = []
+    unowned let broker: Broker
+    /// nil: the session ends with its connection.
+    var queue: SessionQueue?
+    public internal(set) var connection: Connection?
+    var subscriptions: [[UInt8]: SubscriptionState] = [:]
+    /// Seconds; `UInt32.max`: never.
+    var expiryInterval: UInt32 = 0
+    /// Store time at which the client left.
+    var disconnectedAt: Int64?
+    var expiryTimer: Timer?
+    var will: PendingWill?
+
+    var outbound: [UInt16: Outbound] = [:]
+    private var lastIdentifier: UInt16 = 0
+    /// Identifiers to be sent again on a new connection, in the order of the first sending.
+    var resends: Deque<UInt16> = []
+    /// Deliveries that the client may have open at once.
+    var window = 0
+    /// Something waits that could not be sent at once.
+    var isBehind = false
+    var inbound: [UInt16: Inbound] = [:]
+    var waiting: Deque<Waiting> = []
+    var waitingBytes = 0
+    /// Smoothed time from a delivery to its acknowledgement.
+    var smoothedMilliseconds = 0.0
+
+    init(clientIdentifier: [UInt8], broker: Broker) {
+        self.clientIdentifier = clientIdentifier
+        self.broker = broker
+    }
+
+    var id: SessionID? { queue?.session }
+    public var isDurable: Bool { queue != nil }
+    public var isConnected: Bool { connection != nil }
+    public var identity: ClientIdentity { ClientIdentity(clientIdentifier: clientIdentifier, userName: userName) }
+    public var subscriptionCount: Int { subscriptions.count }
+    public var queuedMessages: Int { queue?.waitingMessages ?? waiting.count }
+    public var queuedBytes: Int { queue?.waitingBytes ?? waitingBytes }
+    public var inflightCount: Int { outbound.count }
+
+    var hasRoom: Bool { outbound.count < window }
+
+    /// A Packet Identifier that no delivery has.
+    func takeIdentifier() -> UInt16 {
+        repeat { lastIdentifier = lastIdentifier == .max ? 1 : lastIdentifier + 1 } while outbound[lastIdentifier] != nil
+        return lastIdentifier
+    }
+
+    var record: SessionRecord? {
+        guard let id else { return nil }
+        return SessionRecord(
+            id: id, clientIdentifier: clientIdentifier, userName: userName, expiryInterval: expiryInterval,
+            disconnectedAt: disconnectedAt)
+    }
+
+    /// Makes an ephemeral session durable: its messages go through the log from now on.
+    func makeDurable(_ id: SessionID, limits: BrokerLimits) {
+        let queue = SessionQueue(
+            session: id, log: broker.log, maximumMessages: limits.sessionMessages, maximumBytes: limits.sessionBytes)
+        queue.owner = self
+        queue.losesNewest = limits.sessionFullLosesNewest
+        queue.onReadable = { [unowned self] in pump() }
+        queue.onLoss = { [unowned self] in
+            broker.logLine(
+                .warning, "session \(text(clientIdentifier)) is full: it loses its \(queue.losesNewest ? "newest" : "oldest")")
+        }
+        self.queue = queue
+    }
+
+    // MARK: Settling
+
+    /// Says whether the log may wait for this session's acknowledgements before it writes.
+    func updateSettling() {
+        guard let queue else { return }
+        let settle = Double(broker.log.options.settle.milliseconds)
+        queue.setCanSettle(
+            connection != nil && hasRoom && !isBehind && resends.isEmpty && smoothedMilliseconds * 2 < settle)
+    }
+
+    func measured(_ delivery: Outbound) {
+        let milliseconds = Double((broker.loop.now - delivery.sentAt).nanoseconds) / 1_000_000
+        smoothedMilliseconds += (milliseconds - smoothedMilliseconds) / 8
+    }
+}
+
+/// Bytes as text for a log line: what isn't UTF-8 is replaced.
+func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }

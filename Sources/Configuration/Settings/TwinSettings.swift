@@ -1,0 +1,16 @@
+/// `[twin]`: device twins.
+public struct TwinSettings: Sendable, Equatable {
+    public var enabled = true
+    public var autoCreate = true
+    public var strictValues = true
+
+    public init() {}
+}
+
+extension TwinSettings: SettingsTable {
+    mutating func visit(_ fields: inout some Fields) {
+        fields.value("enabled", &enabled, .flag)
+        fields.value("auto_create", &autoCreate, .flag)
+        fields.value("strict_values", &strictValues, .flag)
+    }
+}

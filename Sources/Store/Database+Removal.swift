@@ -1,0 +1,106 @@
+/// How segments leave: passed by all, evicted, expired.
+extension Database {
+    /// Deletes a stream's segments in a range of keys and keeps its counters in step.
+    func removeSegments(of stream: Int64, keys: ClosedRange<Int64>) throws(SQLiteError) {
+        let rows = try headers(in: keys)
+        guard let first = rows.first, let last = rows.last else { return }
+        try delete(rows, of: stream, keys: first.key...last.key)
+    }
+
+    private func delete(_ rows: [SegmentRow], of stream: Int64, keys: ClosedRange<Int64>) throws(SQLiteError) {
+        guard let statements else { return }
+        statements.deleteSegments.bind(1, keys.lowerBound)
+        statements.deleteSegments.bind(2, keys.upperBound)
+        try statements.deleteSegments.run()
+        for row in rows { counters[stream]?.remove(row) }
+        if let last = counters[stream]?.lastKey, keys.contains(last) {
+            counters[stream]?.lastKey = try header(below: last, of: stream)?.key
+        }
+    }
+
+    /// Deletes what lies wholly below; the number itself is kept, for a route it is the cursor.
+    func trim(_ stream: Int64, below: UInt64) throws(SQLiteError) {
+        guard let counter = counters[stream] else { return }
+        if below > counter.trimmedBelow {
+            counters[stream]?.trimmedBelow = below
+            counters[stream]?.touched = true
+        }
+        guard below > 0, counter.messages > 0 else { return }
+        var rows = try headers(in: SegmentRow.key(stream, 0)...SegmentRow.key(stream, below - 1))
+        if let last = rows.last, last.last >= below { rows.removeLast() }
+        guard let first = rows.first, let last = rows.last else { return }
+        try delete(rows, of: stream, keys: first.key...last.key)
+    }
+
+    func removeStream(_ stream: Int64) throws(SQLiteError) {
+        guard let statements else { return }
+        let keys = SegmentRow.keys(of: stream)
+        statements.deleteSegments.bind(1, keys.lowerBound)
+        statements.deleteSegments.bind(2, keys.upperBound)
+        try statements.deleteSegments.run()
+        try statements.tables.removeStream(stream)
+        counters[stream] = nil
+    }
+
+    /// Removes segments that their destinations still wanted: with the gap that this makes in a route's numbers.
+    ///
+    /// - Parameter rows: of one stream, ascending.
+    func lose(_ rows: [SegmentRow], because reason: Removal.Reason) throws(SQLiteError) -> [Removal] {
+        guard let first = rows.first, let last = rows.last else { return [] }
+        try delete(rows, of: first.stream, keys: first.key...last.key)
+        var removals: [Removal] = []
+        for row in rows { Self.join(row, because: reason, to: &removals) }
+        try writeGaps(removals)
+        return removals
+    }
+
+    func writeGaps(_ removals: [Removal]) throws(SQLiteError) {
+        for removal in removals {
+            guard let record = counters[removal.stream.rawValue]?.record, let gap = GapRecord(removal, in: record)
+            else { continue }
+            try write(.gap, key: gap.key, value: gap.value)
+        }
+    }
+
+    /// Neighbours make one removal: numbers that follow each other, of one stream.
+    static func join(_ row: SegmentRow, because reason: Removal.Reason, to removals: inout [Removal]) {
+        if let before = removals.last, before.stream.rawValue == row.stream, before.last + 1 == row.first {
+            removals[removals.count - 1].last = row.last
+            removals[removals.count - 1].bytes += row.raw
+            removals[removals.count - 1].to = row.receivedAt
+            return
+        }
+        removals.append(
+            Removal(
+                stream: StreamID(rawValue: row.stream), first: row.first, last: row.last, bytes: row.raw,
+                reason: reason, from: row.receivedAt, to: row.receivedAt))
+    }
+
+    func headers(in keys: ClosedRange<Int64>, limit: Int = .max) throws(SQLiteError) -> [SegmentRow] {
+        guard let statements else { return [] }
+        statements.headers.bind(1, keys.lowerBound)
+        statements.headers.bind(2, keys.upperBound)
+        defer { statements.headers.reset() }
+        var rows: [SegmentRow] = []
+        while rows.count < limit, try statements.headers.step() { rows.append(SegmentRow(statements.headers)) }
+        return rows
+    }
+
+    /// The last of a stream's segments that begins at or below a key.
+    func header(below key: Int64, of stream: Int64) throws(SQLiteError) -> SegmentRow? {
+        guard let statements else { return nil }
+        statements.headerBelow.bind(1, SegmentRow.key(stream, 0))
+        statements.headerBelow.bind(2, key)
+        defer { statements.headerBelow.reset() }
+        return try statements.headerBelow.step() ? SegmentRow(statements.headerBelow) : nil
+    }
+}
+
+extension SegmentRow {
+    /// From a row that begins with key, count, raw, received.
+    init(_ statement: borrowing Statement) {
+        self.init(
+            key: statement.integer(0), count: statement.int(1), raw: statement.int(2),
+            receivedAt: statement.integer(3))
+    }
+}

@@ -1,0 +1,73 @@
+import Glibc
+
+/// The data directory: its lock, which one process holds, and the ballast.
+final class DatabaseDirectory {
+    let path: String
+    private let lock: Int32
+
+    private var ballastPath: String { path + "/ballast" }
+
+    /// Creates the directory where it is missing (one level), and locks it.
+    init(path: String) throws(StoreError) {
+        self.path = path
+        if mkdir(path, 0o700) != 0, errno != EEXIST { throw .notWritable(path: path, errno: errno) }
+        let lockPath = path + "/lock"
+        let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .notWritable(path: lockPath, errno: errno) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            Glibc.close(descriptor)
+            throw code == EWOULDBLOCK ? .locked(path: lockPath) : .notWritable(path: lockPath, errno: code)
+        }
+        lock = descriptor
+        writeHolder()
+    }
+
+    /// The kernel drops the lock with the descriptor.
+    deinit { Glibc.close(lock) }
+
+    /// For who finds the lock taken: by whom.
+    private func writeHolder() {
+        let text = Array("\(getpid())\n".utf8)
+        _ = ftruncate(lock, 0)
+        _ = pwrite(lock, text, text.count, 0)
+    }
+
+    /// Makes the directory's new entries survive a power loss.
+    func sync() throws(StoreError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .notWritable(path: path, errno: errno) }
+        defer { Glibc.close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .notWritable(path: path, errno: errno) }
+    }
+
+    /// Bytes of the ballast file, 0 where there is none.
+    var ballastBytes: Int {
+        var status = stat()
+        return stat(ballastPath, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    func releaseBallast() { unlink(ballastPath) }
+
+    /// Of the file system, for unprivileged processes.
+    var availableBytes: Int {
+        var room = statvfs()
+        return statvfs(path, &room) == 0 ? Int(room.f_bavail) * Int(room.f_frsize) : 0
+    }
+
+    /// Puts the ballast (back) where there is room for it and a quarter more; whether it is there.
+    @discardableResult
+    func restoreBallast(_ bytes: Int) -> Bool {
+        if ballastBytes == bytes { return true }
+        releaseBallast()
+        guard bytes > 0, availableBytes > bytes + bytes / 4 else { return false }
+        let descriptor = open(ballastPath, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return false }
+        defer { Glibc.close(descriptor) }
+        guard posix_fallocate(descriptor, 0, bytes) == 0 else {
+            releaseBallast()
+            return false
+        }
+        return true
+    }
+}

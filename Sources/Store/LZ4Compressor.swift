@@ -1,0 +1,55 @@
+import CLZ4
+
+/// Makes LZ4 frames; keeps its tables from one to the next. Used by one thread at a time.
+public final class LZ4Compressor {
+    private var context: OpaquePointer?
+    private var scratch: UnsafeMutableRawBufferPointer = .init(start: nil, count: 0)
+
+    public init() {
+        let code = LZ4F_createCompressionContext(&context, UInt32(LZ4F_VERSION))
+        precondition(LZ4F_isError(code) == 0, "out of memory")
+    }
+
+    deinit {
+        LZ4F_freeCompressionContext(context)
+        scratch.deallocate()
+    }
+
+    /// One frame with all of `bytes`.
+    public func compress(_ bytes: RawSpan, level: LZ4.Level = .fast) -> [UInt8] {
+        withFrame(of: bytes, level: level) { Array($0) }
+    }
+
+    /// One frame with all of `bytes`, in memory that the next call uses again.
+    func withFrame<Result, Failure: Error>(
+        of bytes: RawSpan, level: LZ4.Level, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var preferences = LZ4F_preferences_t()
+        preferences.compressionLevel = level.preference
+        preferences.autoFlush = 1
+        preferences.frameInfo.blockMode = LZ4F_blockLinked
+        preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled
+        // 0 would say "unknown", which for an empty frame is as good.
+        preferences.frameInfo.contentSize = UInt64(bytes.byteCount)
+        let bound = LZ4F_compressFrameBound(bytes.byteCount, &preferences)
+        if scratch.count < bound {
+            scratch.deallocate()
+            scratch = .allocate(byteCount: max(bound, 4096), alignment: 16)
+        }
+        var count = LZ4F_compressBegin(context, scratch.baseAddress, scratch.count, &preferences)
+        precondition(LZ4F_isError(count) == 0, "LZ4F_compressBegin")
+        var options = LZ4F_compressOptions_t()
+        options.stableSrc = 1
+        count += bytes.withUnsafeBytes { source in
+            guard let address = source.baseAddress, source.count > 0 else { return 0 }
+            let written = LZ4F_compressUpdate(
+                context, scratch.baseAddress.map { $0 + count }, scratch.count - count, address, source.count, &options)
+            precondition(LZ4F_isError(written) == 0, "LZ4F_compressUpdate")
+            return written
+        }
+        let end = LZ4F_compressEnd(
+            context, scratch.baseAddress.map { $0 + count }, scratch.count - count, &options)
+        precondition(LZ4F_isError(end) == 0, "LZ4F_compressEnd")
+        return try body(UnsafeRawBufferPointer(rebasing: scratch[..<(count + end)]))
+    }
+}

@@ -1,0 +1,32 @@
+/// What the writer knows of one stream's segments without looking: kept in step with the table, transaction by transaction.
+struct SegmentCounters {
+    /// nil until the stream's record came.
+    var record: StreamRecord?
+    var trimmedBelow: UInt64 = 0
+    var messages = 0
+    /// Of packets, before compression.
+    var bytes = 0
+    /// The last segment on disk.
+    var lastKey: Int64?
+    /// The first segment on disk, where it is known: eviction compares these.
+    var oldest: SegmentRow?
+    /// The row in `stream` differs, other than by segments added.
+    var touched = false
+    /// Segments were added since the row was written.
+    var grown = false
+
+    mutating func add(_ row: SegmentRow) {
+        if messages == 0 { oldest = row }
+        messages += row.count
+        bytes += row.raw
+        lastKey = row.key
+        grown = true
+    }
+
+    mutating func remove(_ row: SegmentRow) {
+        messages -= row.count
+        bytes -= row.raw
+        oldest = nil
+        touched = true
+    }
+}

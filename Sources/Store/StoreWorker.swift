@@ -1,0 +1,143 @@
+/// The writer's work without its thread: does one job at a time on the database, reports what came of it, and sees a failing
+/// disk through.
+///
+/// An episode begins with the first write or sync that fails: `failing` is reported once, the database is closed, and each
+/// `retry` opens it anew and writes all that is pending again. It ends with `recovered` and the reports of these commits.
+/// Reads are answered meanwhile as far as the database opens.
+final class StoreWorker {
+    private let path: String
+    private let options: DatabaseOptions
+    /// Holds the lock while the database is closed.
+    private var directory: DatabaseDirectory?
+    /// nil while it can't be opened.
+    private var database: Database?
+    private let report: (StoreReport) -> Void
+
+    private(set) var isFailing = false
+    private var pending: [CommitGroup] = []
+    /// Reads that the database could not be opened for.
+    private var waiting: [StoreJobs.Read] = []
+    private var lastError: StoreError?
+
+    init(database: Database, report: @escaping (StoreReport) -> Void) {
+        path = database.path
+        options = database.options
+        directory = database.directory
+        self.database = database
+        self.report = report
+    }
+
+    func perform(_ work: StoreJobs.Work) {
+        switch work {
+        case .read(let read): answer(read)
+        case .commit(let groups): commit(groups)
+        case .expire(let now): expire(now)
+        case .close: close()
+        }
+    }
+
+    /// One more attempt in a failing episode.
+    func retry() {
+        guard isFailing else { return }
+        do throws(StoreError) {
+            if case .full = lastError { try makeRoom() }
+            try writePending()
+        } catch { fail(error) }
+    }
+
+    /// Whether a further attempt makes sense at once: the ballast has not been given up yet.
+    var hasSpaceToGive: Bool {
+        if case .full = lastError, isFailing { return (directory?.ballastBytes ?? 0) > 0 }
+        return false
+    }
+
+    /// Commits what waits; in a failing episode it waits for `retry`.
+    private func commit(_ groups: [CommitGroup]) {
+        pending += groups
+        guard !isFailing, !pending.isEmpty else { return }
+        do throws(StoreError) { try writePending() } catch { fail(error) }
+    }
+
+    /// Writes all that is pending, in transactions of no more than the ballast can carry, and reports each.
+    private func writePending() throws(StoreError) {
+        let database = try opened()
+        repeat {
+            let groups = Array(pending.prefix(StoreJobs.merge(pending)))
+            database.restoreBallast()
+            guard try database.hasRoom(for: groups) else { throw .full(path: database.filePath) }
+            let result = try database.commit(groups)
+            pending.removeFirst(groups.count)
+            if isFailing { recover() }
+            reportCommitted(groups, result)
+            try database.checkpointIfDue()
+        } while !pending.isEmpty
+    }
+
+    /// On a full disk: the ballast goes, and what has been passed by its destinations goes ahead of its turn.
+    private func makeRoom() throws(StoreError) {
+        directory?.releaseBallast()
+        let database = try opened()
+        database.ballastBytes = 0
+        try database.trimOnly(pending)
+    }
+
+    /// What was evicted is reported with the last group: the loop knows all that went by then.
+    private func reportCommitted(_ groups: [CommitGroup], _ result: (usedBytes: Int, removed: [Removal])) {
+        for (index, group) in groups.enumerated() {
+            let removed = index == groups.count - 1 ? result.removed : []
+            report(.committed(number: group.number, usedBytes: result.usedBytes, removed: removed))
+        }
+    }
+
+    private func recover() {
+        isFailing = false
+        lastError = nil
+        report(.recovered)
+        let reads = waiting
+        waiting = []
+        for read in reads { answer(read) }
+    }
+
+    private func fail(_ error: StoreError) {
+        lastError = error
+        if !isFailing {
+            isFailing = true
+            report(.failing(error))
+        }
+        do throws(StoreError) { try database?.closeAfterFailure() } catch { lastError = error }
+        database = nil
+    }
+
+    private func opened() throws(StoreError) -> Database {
+        if let database { return database }
+        let opened = try Database(path: path, options: options, directory: directory)
+        database = opened
+        return opened
+    }
+
+    private func answer(_ read: StoreJobs.Read) {
+        do throws(StoreError) {
+            let (segments, removed) = try opened().read(
+                stream: read.stream, from: read.from, maximumBytes: read.maximumBytes)
+            report(.read(tag: read.tag, segments: segments, removed: removed))
+        } catch {
+            waiting.append(read)
+            fail(error)
+        }
+    }
+
+    private func expire(_ now: Int64) {
+        guard !isFailing, let database else { return }
+        do throws(StoreError) {
+            report(.expired(try database.expire(now: now), usedBytes: database.usedBytes))
+        } catch { fail(error) }
+    }
+
+    private func close() {
+        retry()
+        do throws(StoreError) { try database?.close() } catch { fail(error) }
+        database = nil
+        directory = nil
+        report(.closed)
+    }
+}

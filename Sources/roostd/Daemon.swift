@@ -1,0 +1,168 @@
+import Broker
+import Configuration
+import EventLoop
+import Glibc
+import Store
+
+/// One running roostd: the loop, the store, the broker and all around it, put together from the settings.
+final class Daemon {
+    /// What keeps it from starting, with the exit code that INTERFACE.md gives it.
+    struct Failure: Error {
+        var exitCode: Int32
+        var message: String
+    }
+
+    let settings: Settings
+    let loop: EventLoop
+    let network: SocketNetwork
+    let logger: Logger
+    let log: Log
+    let broker: Broker
+    private let writer: StoreWriter
+    private var listeners: [any Listener] = []
+    private var signals: SignalSource?
+    private var isStopping = false
+
+    init(_ settings: Settings) throws(Failure) {
+        self.settings = settings
+        do throws(SystemError) {
+            loop = try EventLoop()
+        } catch {
+            throw Failure(exitCode: 2, message: "no event loop: \(error)")
+        }
+        let loop = loop
+        network = SocketNetwork(loop: loop)
+        logger = Logger(settings.log, clock: loop.clock)
+        let state: StoredState
+        do throws(StoreError) {
+            let database = try Database.open(path: settings.node.data, options: DatabaseOptions(settings.store))
+            state = try database.load()
+            let reports = ReportBox()
+            let mailbox = Mailbox<StoreReport>(loop: loop) { reports.log?.handle($0) }
+            writer = StoreWriter(database: database) { mailbox.post($0) }
+            log = Log(loop: loop, engine: writer, options: LogOptions(settings.store), state: state)
+            reports.log = log
+        } catch {
+            throw Failure(exitCode: error.exitCode, message: error.explanation)
+        }
+        broker = Broker(log: log, state: state, limits: BrokerLimits(settings.limits))
+        broker.logger = { [logger] level, line in logger.log(level, line) }
+        log.onHealth = { [unowned self] error in storeHealthChanged(error) }
+    }
+
+    /// Reports of the writer come in the loop's mailbox, which is made before the log that takes them.
+    private final class ReportBox {
+        weak var log: Log?
+    }
+
+    /// Listens, says so, and serves until it is told to stop. Returns the exit code.
+    func run() throws(Failure) -> Int32 {
+        try listen()
+        watchSignals()
+        scheduleChores()
+        logger.log(.notice, "roostd \(Version.text) serves node \(settings.node.id), data in \(settings.node.data)")
+        ServiceManager.notify("READY=1")
+        loop.run()
+        writer.join()
+        return 0
+    }
+
+    private func listen() throws(Failure) {
+        for listener in settings.listeners {
+            let options = ListenerOptions(listener, settings.limits)
+            do throws(NetworkError) {
+                let opened = try network.listen(NetworkEndpoint(listener.bind), options: ListenOptions()) {
+                    [broker] stream in broker.accept(stream, listener: options)
+                }
+                listeners.append(opened)
+                logger.log(.info, "listening on \(opened.endpoint)")
+            } catch {
+                throw Failure(exitCode: 2, message: "\(error)")
+            }
+        }
+    }
+
+    private func storeHealthChanged(_ error: StoreError?) {
+        if let error {
+            logger.log(.error, "the store fails: \(error.explanation); what can't be kept is not acknowledged")
+        } else {
+            logger.log(.notice, "the store has recovered")
+        }
+        broker.storeHealthChanged(error)
+    }
+
+    // MARK: Chores
+
+    private func scheduleChores() {
+        loop.schedule(after: .seconds(10)) { [unowned self] in
+            broker.publishSystemTopics()
+            scheduleChores()
+        }
+        guard isFirstChore else { return }
+        isFirstChore = false
+        scheduleExpiry()
+    }
+
+    private var isFirstChore = true
+
+    private func scheduleExpiry() {
+        loop.schedule(after: .seconds(60)) { [unowned self] in
+            log.expire()
+            scheduleExpiry()
+        }
+    }
+
+    // MARK: Stopping
+
+    private func watchSignals() {
+        signals = try? SignalSource(loop: loop, signals: [SIGTERM, SIGINT, SIGHUP]) { [unowned self] signal in
+            switch signal {
+            case SIGHUP: logger.log(.notice, "SIGHUP: nothing can be reloaded yet; restart to change settings")
+            default:
+                if isStopping { exit(0) }
+                stop()
+            }
+        }
+    }
+
+    /// Tells everybody, commits what waits and closes the store; at most `shutdown_seconds`.
+    private func stop() {
+        isStopping = true
+        ServiceManager.notify("STOPPING=1")
+        logger.log(.notice, "stopping")
+        for listener in listeners { listener.close() }
+        broker.shutDown()
+        loop.schedule(after: settings.shutdown) { exit(0) }
+        log.close([]) { [loop] in loop.stop() }
+    }
+}
+
+extension StoreError {
+    /// Exit code for a store that can't be opened: 2 where the place is wrong, 3 where the store is.
+    var exitCode: Int32 {
+        switch self {
+        case .locked, .notWritable: 2
+        case .notADatabase, .newerSchema, .corrupt, .full, .failed: 3
+        }
+    }
+
+    /// What happened, to what, and what to do.
+    var explanation: String {
+        switch self {
+        case .locked(let path):
+            "\(path) is in use by another roostd; stop it, or give this one its own node.data"
+        case .notWritable(let path, let errno):
+            "\(path) can't be written: \(String(cString: strerror(errno))); give roostd's user the directory, or set node.data"
+        case .notADatabase(let path):
+            "\(path) is not a Roost database; nothing was changed. Move it away, or set node.data to another directory"
+        case .newerSchema(let path, let found, let known):
+            "\(path) was written by a newer Roost (schema \(found), this one knows \(known)); nothing was changed. Run that version"
+        case .corrupt(let path, let detail):
+            "\(path) is damaged: \(detail). `roost store check` says what, `roost store repair` saves what is readable"
+        case .full(let path):
+            "no space left for \(path); free some, or lower store.budget"
+        case .failed(let path, let code, let detail):
+            "\(path): \(detail) (SQLite \(code))"
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import CSQLite
+import Glibc
+
+/// The real disk with faults on demand: a VFS that passes everything on to SQLite's own, save syncs while `failsSyncs`.
+///
+/// One for all tests, since SQLite's callbacks reach only globals: suites that use it are serialized.
+enum FaultyDisk {
+    static let name = "roost-faulty"
+    nonisolated(unsafe) static var failsSyncs = false
+    nonisolated(unsafe) static var syncs = 0
+    nonisolated(unsafe) private static var methods: [UnsafePointer<sqlite3_io_methods>: Swapped] = [:]
+
+    private struct Swapped {
+        let own: UnsafePointer<sqlite3_io_methods>
+        let original: UnsafePointer<sqlite3_io_methods>
+    }
+
+    static let registered: Bool = {
+        guard let original = sqlite3_vfs_find(nil) else { return false }
+        let vfs = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
+        vfs.initialize(to: original.pointee)
+        vfs.pointee.pNext = nil
+        vfs.pointee.zName = UnsafePointer(strdup(name))
+        vfs.pointee.xOpen = { _, path, file, flags, outFlags in
+            guard let original = sqlite3_vfs_find("unix"), let file else { return SQLITE_ERROR }
+            let code = original.pointee.xOpen(original, path, file, flags, outFlags)
+            if let table = file.pointee.pMethods { file.pointee.pMethods = FaultyDisk.swap(table) }
+            return code
+        }
+        return sqlite3_vfs_register(vfs, 0) == SQLITE_OK
+    }()
+
+    private static func swap(_ original: UnsafePointer<sqlite3_io_methods>) -> UnsafePointer<sqlite3_io_methods> {
+        if let known = methods.values.first(where: { $0.original == original }) { return known.own }
+        let table = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
+        table.initialize(to: original.pointee)
+        table.pointee.xSync = { file, flags in
+            FaultyDisk.syncs += 1
+            guard !FaultyDisk.failsSyncs, let own = file?.pointee.pMethods, let swapped = FaultyDisk.methods[own] else {
+                return SQLITE_IOERR | 4 << 8
+            }
+            return swapped.original.pointee.xSync(file, flags)
+        }
+        methods[UnsafePointer(table)] = Swapped(own: UnsafePointer(table), original: original)
+        return UnsafePointer(table)
+    }
+}
