@@ -183,11 +183,3 @@ extension BatchSender.Part {
         ]
     }
 }
-
-extension Message {
-    /// Seconds that are left of the Message Expiry Interval, at least 1; nil where there is none.
-    func remainingExpiry(_ now: Int64) -> UInt32? {
-        guard expiresAt < .max else { return nil }
-        return UInt32(clamping: max(1, (expiresAt - now + 999) / 1000))
-    }
-}

@@ -210,7 +210,7 @@ final class BatchSender: RouteSender {
             let isTaken = packets.append(
                 topic: message.topic, properties: message.properties, payload: message.payload, qos: message.qos,
                 retain: message.retain, receivedAt: WallTime(milliseconds: time.milliseconds, isSet: time.isSet),
-                remainingExpiry: message.remainingExpiry(now))
+                remainingExpiry: message.remainingExpiry(at: now))
             guard isTaken else {
                 if packets.count > 0 { return (numbering, first, false) }
                 queue.refuse(queued.numbering, number: queued.number)

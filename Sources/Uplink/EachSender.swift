@@ -124,7 +124,7 @@ final class EachSender: RouteSender {
     /// The message's properties with what is left of its expiry and, where the route stamps, the time of receipt.
     private func properties(of queued: QueuedMessage) -> UnsafeRawBufferPointer {
         let properties = queued.message.properties
-        let expiry = queued.message.remainingExpiry(storeTime())
+        let expiry = queued.message.remainingExpiry(at: storeTime())
         guard options.stamp || expiry != nil else { return properties }
         let start = scratch.reserve(properties.count + 64)
         if let source = properties.baseAddress { start.copyMemory(from: source, byteCount: properties.count) }

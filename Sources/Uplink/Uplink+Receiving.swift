@@ -39,7 +39,7 @@ extension Uplink {
                 return settle(.success)
             }
         }
-        sink.publish(message, settled: settle)
+        sink.publish(message, from: .uplink(options.name), settled: settle)
     }
 
     private static func matches(_ filter: UnsafeRawBufferPointer, _ topic: UnsafeRawBufferPointer) -> Bool {

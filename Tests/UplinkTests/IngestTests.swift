@@ -1,3 +1,4 @@
+import Broker
 import MQTT
 import Store
 import Testing
@@ -13,21 +14,21 @@ private final class NotingSink: MessageSink {
     /// nil: commits at once.
     var waiting: [(Bool) -> Void]?
 
-    func publish(_ message: PublishView, settled: @escaping (ReasonCode) -> Void) {
+    func publish(_ message: PublishView, from origin: Broker.Origin, settled: @escaping (ReasonCode) -> Void) {
         published.append(Inner(message))
         settled(.success)
     }
 
-    func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping (Bool) -> Void) {
+    func ingest(_ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void) {
         if isFull { return committed(false) }
-        taken += messages.map { Inner($0) }
+        taken += messages.map { Inner($0.publish) }
         self.changes += changes
         if waiting == nil { committed(true) } else { waiting?.append(committed) }
     }
 }
 
 private final class AnyPublisher: BatchPublisher {
-    let clientIdentifier = "pump-7-cloud"
+    let name = "pump-7-cloud"
     var forbidden: Set<String> = []
     func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool {
         !forbidden.contains(String(decoding: topic, as: UTF8.self))

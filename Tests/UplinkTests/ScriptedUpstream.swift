@@ -1,3 +1,4 @@
+import Broker
 import Client
 import EventLoop
 import MQTT
@@ -225,17 +226,17 @@ final class World {
         _ payload: String, topic: String = "plant/7", qos: QoS = .atLeastOnce, route: Int = 0, retain: Bool = false,
         expiry: UInt32? = nil, properties: [UInt8] = [], waits: Bool = false
     ) {
-        var writer = PropertyWriter(properties)
-        if let expiry { writer.append(.messageExpiryInterval, fourBytes: expiry) }
+        let properties = properties
         let topic = Array(topic.utf8)
         let bytes = Array(payload.utf8)
         topic.withUnsafeBytes { topic in
             bytes.withUnsafeBytes { payload in
-                writer.bytes.withUnsafeBytes { properties in
+                properties.withUnsafeBytes { properties in
+                    let view = PublishView(
+                        topic: topic, payload: payload, qos: qos, retain: retain, properties: properties,
+                        messageExpiryInterval: expiry)
                     let message = Message(
-                        topic: topic, properties: properties, payload: payload, qos: qos, retain: retain,
-                        laneSequence: log.takeLaneSequence(), receivedAt: log.clock.now,
-                        expiresAt: expiry.map { log.clock.now + Int64($0) * 1000 } ?? .max, meter: log.meter)
+                        view, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.now, meter: log.meter)
                     log.append(message, to: [queues[route].stream], waiter: waits ? waiter : nil, ticket: 1)
                     queues[route].didAppend()
                 }
@@ -282,10 +283,12 @@ final class CollectingSink: MessageSink {
     var waiting: [(ReasonCode) -> Void] = []
     var answersAtOnce = true
 
-    func publish(_ message: PublishView, settled: @escaping (ReasonCode) -> Void) {
+    func publish(_ message: PublishView, from origin: Broker.Origin, settled: @escaping (ReasonCode) -> Void) {
         published.append(Inner(message))
         if answersAtOnce { settled(.success) } else { waiting.append(settled) }
     }
 
-    func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping (Bool) -> Void) { committed(true) }
+    func ingest(_ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void) {
+        committed(true)
+    }
 }

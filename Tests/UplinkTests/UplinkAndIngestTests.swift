@@ -1,3 +1,4 @@
+import Broker
 import EventLoop
 import MQTT
 import Store
@@ -8,7 +9,7 @@ import Testing
 /// A cloud that commits when it is told to, and remembers what it delivered.
 private final class Cloud: MessageSink, BatchPublisher {
     var ingest: Ingest?
-    let clientIdentifier = "pump-7-cloud"
+    let name = "pump-7-cloud"
     private(set) var delivered: [String] = []
     private(set) var stored: [[UInt8]: [UInt8]] = [:]
     private var waiting: [() -> Void] = []
@@ -23,11 +24,13 @@ private final class Cloud: MessageSink, BatchPublisher {
 
     func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool { true }
 
-    func publish(_ message: PublishView, settled: @escaping (ReasonCode) -> Void) { settled(.success) }
+    func publish(_ message: PublishView, from origin: Broker.Origin, settled: @escaping (ReasonCode) -> Void) {
+        settled(.success)
+    }
 
-    func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping (Bool) -> Void) {
+    func ingest(_ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void) {
         guard !isFull else { return committed(false) }
-        let payloads = messages.map { String(decoding: $0.payload, as: UTF8.self) }
+        let payloads = messages.map { String(decoding: $0.publish.payload, as: UTF8.self) }
         waiting.append { [unowned self] in
             delivered += payloads
             for change in changes {
