@@ -106,6 +106,7 @@ public final class Broker {
 
     func waits(_ connection: Connection) {
         waitingConnections[ObjectIdentifier(connection)] = connection
+        log.isRoomAwaited = true
         startRefusing()
     }
 
@@ -116,6 +117,7 @@ public final class Broker {
             connection.replayHeld()
             if !connection.held.isEmpty, connection.state == .accepted {
                 waitingConnections[ObjectIdentifier(connection)] = connection
+                log.isRoomAwaited = true
             }
         }
     }

@@ -116,6 +116,9 @@ public final class LogStream {
     /// Messages in the tail or not yet submitted.
     var hasUnsubmitted: Bool { submittedBelow < next && tailFirst < next }
 
+    /// Something of the stream may be on disk.
+    var isOnDisk: Bool { firstOnDisk != nil }
+
     /// A message at or above `number` came with somebody waiting for it.
     func hasWaiter(from number: UInt64) -> Bool { lastAwaited >= number }
 
