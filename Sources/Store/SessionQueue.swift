@@ -38,6 +38,17 @@ public final class SessionQueue: StreamConsumer {
             return stream.next > first ? stream.next - first - min(finished.count, stream.next - first) : 0
         }
 
+        /// The first number that waits and was not sent; where all were sent, the first that waits.
+        var oldest: UInt64 {
+            let first = max(cursor + 1, stream.first)
+            var number = max(nextToRead, first)
+            while number < stream.next, finished.contains(number) || inFlight.contains(number) { number += 1 }
+            if number < stream.next { return number }
+            number = first
+            while number < stream.next, finished.contains(number) { number += 1 }
+            return number
+        }
+
         /// The message with this number is the next that the session reads here.
         public func isNext(_ number: UInt64) -> Bool { nextToRead == number }
 
@@ -264,18 +275,19 @@ public final class SessionQueue: StreamConsumer {
         while messages > maximumMessages || (bytes > maximumBytes && messages > 0) {
             guard let victim = losesNewest ? newest() : oldest() else { return }
             let average = victim.stream.averageBytes
-            let number = losesNewest ? victim.stream.next - 1 : max(victim.cursor + 1, victim.stream.first)
-            if !losesNewest, number > victim.cursor + 1 { victim.removed(victim.cursor + 1, through: number - 1) }
-            victim.nextToRead = max(victim.nextToRead, losesNewest ? victim.nextToRead : number + 1)
-            victim.finish(number)
+            victim.finish(losesNewest ? victim.stream.next - 1 : victim.oldest)
             lost += 1
             messages -= 1
             bytes -= average
         }
     }
 
+    /// Where the oldest message waits; what has left memory is older than what hasn't.
     private func oldest() -> Membership? {
-        memberships.filter { $0.waiting > 0 }.min { $0.stream.numbering.run < $1.stream.numbering.run }
+        memberships.filter { $0.waiting > 0 }.min {
+            ($0.stream.numbering.run, $0.stream.laneSequence($0.oldest) ?? 0)
+                < ($1.stream.numbering.run, $1.stream.laneSequence($1.oldest) ?? 0)
+        }
     }
 
     private func newest() -> Membership? {

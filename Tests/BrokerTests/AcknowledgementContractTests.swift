@@ -121,8 +121,7 @@ struct AcknowledgementContractTests {
         let publisher = try node.client("publisher")
         publisher.publish("t", "0", .atLeastOnce)
         node.advance(by: .seconds(3))
-        let subscriber = try node.client("subscriber", clean: false, expiry: 3600)
-        subscriber.acknowledges = true
+        let subscriber = try node.client("subscriber", clean: false, expiry: 3600, acknowledges: true)
         node.advance(by: .seconds(3))
         #expect(subscriber.takeMessages() == ["t=0/1"])
         node.advance(by: .seconds(3))

@@ -128,9 +128,11 @@ final class Node {
     /// A client whose CONNECT was answered.
     func client(
         _ identifier: String, _ version: ProtocolVersion = .v5, clean: Bool = true, expiry: UInt32? = nil,
-        keepAlive: UInt16 = 0, will: Will? = nil, receiveMaximum: UInt16 = 65_535, maximumPacketSize: UInt32? = nil
+        keepAlive: UInt16 = 0, will: Will? = nil, receiveMaximum: UInt16 = 65_535, maximumPacketSize: UInt32? = nil,
+        acknowledges: Bool = false
     ) throws -> TestClient {
         let client = try open(version)
+        client.acknowledges = acknowledges
         client.connect(
             identifier, clean: clean, expiry: expiry, keepAlive: keepAlive, will: will, receiveMaximum: receiveMaximum,
             maximumPacketSize: maximumPacketSize)
