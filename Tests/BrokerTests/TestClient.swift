@@ -162,6 +162,8 @@ final class TestClient: ByteStreamDelegate {
         return received
     }
 
+    func forget() { received = [] }
+
     /// The PUBLISH packets since the last time; everything else is forgotten.
     func takeDeliveries() -> [Delivery] {
         take().compactMap { if case .publish(let delivery) = $0 { delivery } else { nil } }
@@ -247,5 +249,13 @@ extension Subscription {
         Subscription(
             filter: [UInt8](filter.utf8), qos: qos, noLocal: noLocal, retainAsPublished: retainAsPublished,
             retainHandling: retainHandling)
+    }
+}
+
+extension TestClient {
+    /// Everything that has come, without letting anything happen.
+    func drain() -> [Received] {
+        defer { forget() }
+        return received
     }
 }
