@@ -58,7 +58,11 @@ public final class Broker {
 
     public var subscriptionCount: Int { tree.count }
     public var retainedCount: Int { retained.count }
-    public var version: String { "roost" }
+    public var retainedBytes: Int { retained.bytes }
+    public let systemTopics = SystemTopics()
+
+    /// Messages that sessions lost to their limits, or to eviction.
+    public var lostBySessions: UInt64 { sessions.values.reduce(figures.lostByEndedSessions) { $0 + $1.lostMessages } }
 
     func logLine(_ level: Severity, _ line: @autoclosure () -> String) { logger?(level, line()) }
 
