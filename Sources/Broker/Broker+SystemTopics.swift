@@ -17,8 +17,8 @@ extension Broker {
             ("clients/maximum", "\(figures.maximumConnections)"),
             ("messages/received", "\(figures.messagesReceived)"),
             ("messages/sent", "\(figures.messagesSent)"),
-            ("messages/stored", "\(retained.count)"),
-            ("store/messages/count", "\(retained.count)"),
+            ("messages/stored", "\(retainedCount)"),
+            ("store/messages/count", "\(retainedCount)"),
             ("store/messages/bytes", "\(retained.bytes)"),
             ("publish/messages/received", "\(figures.publishesReceived)"),
             ("publish/messages/sent", "\(figures.publishesSent)"),
@@ -26,7 +26,7 @@ extension Broker {
             ("bytes/received", "\(figures.bytesReceived)"),
             ("bytes/sent", "\(figures.bytesSent)"),
             ("subscriptions/count", "\(tree.count)"),
-            ("retained messages/count", "\(retained.count)"),
+            ("retained messages/count", "\(retainedCount)"),
         ]
         publishSystem(values)
         updateLoads()

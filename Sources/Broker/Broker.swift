@@ -57,7 +57,8 @@ public final class Broker {
     }
 
     public var subscriptionCount: Int { tree.count }
-    public var retainedCount: Int { retained.count }
+    /// Without our own in `$SYS`; the bytes are with them.
+    public var retainedCount: Int { max(retained.count - systemTopics.count, 0) }
     public var retainedBytes: Int { retained.bytes }
     public let systemTopics = SystemTopics()
 

@@ -11,6 +11,9 @@ public final class SystemTopics {
     /// Topics below `$SYS/broker/` and what was published last: a value that didn't change isn't published again.
     private var values: [String: String] = [:]
 
+    /// How many topics there are: retained messages that are nobody's.
+    var count: Int { values.count }
+
     init() {}
 
     /// Whether the value is news.

@@ -21,6 +21,7 @@ final class Daemon {
     private let writer: StoreWriter
     private var listeners: [any Listener] = []
     private var signals: SignalSource?
+    private var admin: AdminWiring?
     private var isStopping = false
 
     init(_ settings: Settings) throws(Failure) {
@@ -68,6 +69,9 @@ final class Daemon {
     }
 
     private func listen() throws(Failure) {
+        let admin = AdminWiring(settings, broker: broker, logger: logger) { [unowned self] in reload() }
+        self.admin = admin
+        try admin.listen(on: network)
         for listener in settings.listeners {
             let options = ListenerOptions(listener, settings.limits)
             do throws(NetworkError) {
@@ -80,6 +84,8 @@ final class Daemon {
                 throw Failure(exitCode: 2, message: "\(error)")
             }
         }
+        admin.becomeReady()
+        broker.publishSystemTopics()
     }
 
     private func storeHealthChanged(_ error: StoreError?) {
@@ -117,12 +123,19 @@ final class Daemon {
     private func watchSignals() {
         signals = try? SignalSource(loop: loop, signals: [SIGTERM, SIGINT, SIGHUP]) { [unowned self] signal in
             switch signal {
-            case SIGHUP: logger.log(.notice, "SIGHUP: nothing can be reloaded yet; restart to change settings")
+            case SIGHUP: _ = reload()
             default:
                 if isStopping { exit(0) }
                 stop()
             }
         }
+    }
+
+    /// Reads the configuration again; the reason if it can't.
+    private func reload() -> String? {
+        let reason = "nothing can be reloaded yet; restart to change settings"
+        logger.log(.notice, reason)
+        return reason
     }
 
     /// Tells everybody, commits what waits and closes the store; at most `shutdown_seconds`.
@@ -131,6 +144,7 @@ final class Daemon {
         ServiceManager.notify("STOPPING=1")
         logger.log(.notice, "stopping")
         for listener in listeners { listener.close() }
+        admin?.close()
         broker.shutDown()
         loop.schedule(after: settings.shutdown) { exit(0) }
         log.close([]) { [loop] in loop.stop() }
