@@ -31,7 +31,7 @@ public struct Auth: Equatable, Sendable {
             try readProperties(reader.properties())
             try reader.expectEnd()
             guard authenticationMethod != nil else {
-                throw .violation("[MQTT-3.15.2.2.2] no Authentication Method")
+                throw .violation("§3.15.2.2.2 no Authentication Method")
             }
         }
         guard peer.map({ reason.isAllowed(in: .auth, from: $0) }) ?? reason.isAllowed(in: .auth) else {

@@ -64,7 +64,7 @@ struct ByteReader {
                 return (value, index + 1)
             }
         }
-        throw .malformed("[MQTT-1.5.5] a Variable Byte Integer of more than four bytes")
+        throw .malformed("§1.5.5 a Variable Byte Integer of more than four bytes")
     }
 
     @inline(__always)

@@ -87,7 +87,8 @@ extension Connect {
 
         clientIdentifier = [UInt8](try reader.string())
         guard !clientIdentifier.isEmpty || cleanStart || version == .v5 else {
-            throw MQTTError(.clientIdentifierNotValid, "[MQTT-3.1.3-8] no Client Identifier without Clean Session")
+            throw MQTTError(
+                .clientIdentifierNotValid, "[MQTT-3.1.3-8 of 3.1.1] no Client Identifier without Clean Session")
         }
         if flags & 0x04 != 0 { will = try Will(&reader, flags: flags, version: version) }
         if flags & 0x80 != 0 { username = [UInt8](try reader.string()) }
@@ -102,7 +103,7 @@ extension Connect {
         }
         guard flags & 0x18 != 0x18 else { throw .malformed("[MQTT-3.1.2-12] Will QoS 3") }
         guard version == .v5 || flags & 0xC0 != 0x40 else {
-            throw .malformed("[MQTT-3.1.2-22] a password without a user name")
+            throw .malformed("[MQTT-3.1.2-22 of 3.1.1] a password without a user name")
         }
     }
 
@@ -123,7 +124,7 @@ extension Connect {
             }
         }
         guard authenticationData == nil || authenticationMethod != nil else {
-            throw .violation("[MQTT-3.1.2.11.10] Authentication Data without Authentication Method")
+            throw .violation("§3.1.2.11.10 Authentication Data without Authentication Method")
         }
     }
 

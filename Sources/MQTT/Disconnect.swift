@@ -39,7 +39,7 @@ public struct Disconnect: Equatable, Sendable {
             throw .violation("[MQTT-3.14.2-2] a Session Expiry Interval from the Server")
         }
         guard peer != .client || serverReference == nil else {
-            throw .violation("[MQTT-3.14.2.2.5] a Server Reference from a Client")
+            throw .violation("§3.14.2.2.5 a Server Reference from a Client")
         }
     }
 

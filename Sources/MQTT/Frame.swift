@@ -79,7 +79,7 @@ public enum Frame {
     @inline(never)
     static func badFirstByte(_ first: UInt8) -> MQTTError {
         first >> 4 == 0
-            ? .malformed("[MQTT-2.1.2] packet type 0") : .malformed("[MQTT-2.1.3-1] reserved flags of the fixed header")
+            ? .malformed("§2.1.2 packet type 0") : .malformed("[MQTT-2.1.3-1] reserved flags of the fixed header")
     }
 
     @usableFromInline
@@ -87,7 +87,7 @@ public enum Frame {
     static func badLength(isTooLarge: Bool) -> MQTTError {
         isTooLarge
             ? MQTTError(.packetTooLarge, "[MQTT-3.1.2-24] beyond Maximum Packet Size")
-            : .malformed("[MQTT-3.12.1] a ping with a body")
+            : .malformed("§3.12.1 a ping with a body")
     }
 
     @usableFromInline
@@ -107,7 +107,7 @@ public enum Frame {
                 return (value, index + 2)
             }
         }
-        throw .malformed("[MQTT-2.1.4] a Remaining Length of more than four bytes")
+        throw .malformed("§2.1.4 a Remaining Length of more than four bytes")
     }
 }
 

@@ -40,7 +40,7 @@ public struct PropertyReader: Sequence, IteratorProtocol {
         guard !reader.isAtEnd else { return nil }
         let start = reader.offset
         guard let identifier = PropertyIdentifier(rawValue: try reader.byte()) else {
-            throw .malformed("[MQTT-2.2.2.2] an unknown property")
+            throw .malformed("§2.2.2.2 an unknown property")
         }
         let value = try Self.value(of: identifier, &reader)
         let encoded = UnsafeRawBufferPointer(rebasing: reader.bytes[start..<reader.offset])
@@ -61,13 +61,13 @@ public struct PropertyReader: Sequence, IteratorProtocol {
             return .fourByteInteger(try reader.fourByteInteger())
         case .maximumPacketSize:
             let size = try reader.fourByteInteger()
-            guard size > 0 else { throw .violation("[MQTT-3.1.2.11.4] Maximum Packet Size 0") }
+            guard size > 0 else { throw .violation("§3.1.2.11.4 Maximum Packet Size 0") }
             return .fourByteInteger(size)
         case .serverKeepAlive, .topicAliasMaximum:
             return .twoByteInteger(try reader.twoByteInteger())
         case .receiveMaximum:
             let maximum = try reader.twoByteInteger()
-            guard maximum > 0 else { throw .violation("[MQTT-3.1.2.11.3] Receive Maximum 0") }
+            guard maximum > 0 else { throw .violation("§3.1.2.11.3 Receive Maximum 0") }
             return .twoByteInteger(maximum)
         case .topicAlias:
             let alias = try reader.twoByteInteger()
@@ -75,7 +75,7 @@ public struct PropertyReader: Sequence, IteratorProtocol {
             return .twoByteInteger(alias)
         case .subscriptionIdentifier:
             let number = try reader.variableByteInteger()
-            guard number > 0 else { throw .violation("[MQTT-3.8.2.1.2] Subscription Identifier 0") }
+            guard number > 0 else { throw .violation("§3.8.2.1.2 Subscription Identifier 0") }
             return .variableByteInteger(UInt32(number))
         case .contentType, .assignedClientIdentifier, .authenticationMethod, .responseInformation, .serverReference,
             .reasonString:
@@ -112,7 +112,7 @@ struct PacketProperties {
     mutating func next() throws(MQTTError) -> Property? {
         guard let property = try reader.read() else { return nil }
         guard allowed.contains(property.identifier) else {
-            throw .malformed("[MQTT-2.2.2.2] a property that this packet can't have")
+            throw .malformed("§2.2.2.2 a property that this packet can't have")
         }
         guard !seen.contains(property.identifier) || repeatable.contains(property.identifier) else {
             throw .violation("a property more than once")

@@ -74,9 +74,13 @@ public struct PublishHead {
     public func encodeHead(
         version: ProtocolVersion, payloadCount: Int, into memory: UnsafeMutableRawPointer
     ) -> Int {
+        let remainingLength = remainingLength(version, payloadCount)
+        precondition(
+            remainingLength <= VariableByteInteger.maximum && topic.count <= 0xFFFF,
+            "a packet holds at most 268,435,455 bytes and a Topic Name 65,535")
         memory.storeBytes(of: Self.firstByte(qos, isDuplicate, retain), as: UInt8.self)
         var end = memory + 1
-        end += VariableByteInteger.encode(remainingLength(version, payloadCount), into: end)
+        end += VariableByteInteger.encode(remainingLength, into: end)
         end.storeBytes(of: UInt16(truncatingIfNeeded: topic.count).bigEndian, as: UInt16.self)
         end += 2
         end += topic.copy(to: end)

@@ -65,7 +65,7 @@ public struct PublishView {
                 }
             }
             guard topic.count > 0 || found.topicAlias != 0 else {
-                throw .violation("[MQTT-3.3.2.1] neither Topic Name nor Topic Alias")
+                throw .violation("§3.3.2.1 neither Topic Name nor Topic Alias")
             }
         } else {
             guard topic.count > 0 else { throw .malformed("[MQTT-4.7.3-1] a Topic Name of no characters") }

@@ -27,7 +27,7 @@ public struct Suback: Equatable, Sendable {
         }
         reasons = try reader.reasons(.suback)
         if version == .v311, !reasons.allSatisfy({ $0.rawValue <= 2 || $0 == .unspecifiedError }) {
-            throw .malformed("[MQTT-3.9.3-2] a reserved return code")
+            throw .malformed("[MQTT-3.9.3-2 of 3.1.1] a reserved return code")
         }
     }
 

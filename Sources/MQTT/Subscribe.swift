@@ -34,10 +34,10 @@ public struct Subscription: Equatable, Sendable {
         }
         guard let qos = QoS(rawValue: options & 3) else {
             // Malformed on 3.1.1 [MQTT-3-8.3-4 of 3.1.1], a Protocol Error on MQTT 5 §3.8.3.1.
-            throw MQTTError(version == .v5 ? .protocolError : .malformedPacket, "[MQTT-3.8.3.1] Maximum QoS 3")
+            throw MQTTError(version == .v5 ? .protocolError : .malformedPacket, "§3.8.3.1 Maximum QoS 3")
         }
         guard let retainHandling = RetainHandling(rawValue: (options >> 4) & 3) else {
-            throw .violation("[MQTT-3.8.3.1] Retain Handling 3")
+            throw .violation("§3.8.3.1 Retain Handling 3")
         }
         guard options & 0x04 == 0 || !checked.isShared else {
             throw .violation("[MQTT-3.8.3-4] No Local on a Shared Subscription")

@@ -32,8 +32,19 @@ struct TextScan: OptionSet {
 
     @inline(__always)
     private static func isPlainShort(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        for byte in bytes where byte == 0 || byte >= 0x80 || byte | 0x08 == 0x2B { return false }
-        return true
+        let count = bytes.count
+        guard count > 0 else { return true }
+        let word: UInt64
+        if count >= 4 {
+            let low = UInt64(bytes.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
+            let high = UInt64(bytes.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
+            word = low | high << 32
+        } else {
+            // First, middle and last byte, which for three bytes or less are all there are.
+            let ends = UInt64(bytes[0]) | UInt64(bytes[count &- 1]) << 8 | UInt64(bytes[count >> 1]) << 16
+            word = ends | 0x6161_6161_6100_0000
+        }
+        return plainBits(word) & 0x8080_8080_8080_8080 == 0x8080_8080_8080_8080
     }
 
     /// The high bit of each byte says whether the byte is plain, if all are ASCII; if one isn't, its own is clear. For a

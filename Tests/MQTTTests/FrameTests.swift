@@ -32,7 +32,7 @@ import Testing
         #expect(throws: Never.self) { try read([type.firstByte]) }
     }
 
-    @Test("[MQTT-2.1.2] type 0 is forbidden") func typeZero() {
+    @Test("§2.1.2 type 0 is forbidden") func typeZero() {
         for flags in UInt8(0)...15 { #expect(throws: MQTTError.self) { try read([flags, 0]) } }
     }
 
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test("[MQTT-2.1.4] malformed Remaining Length", arguments: ["30 FFFFFFFF", "30 80808080", "C0 8000", "30 808000"])
+    @Test("§2.1.4 malformed Remaining Length", arguments: ["30 FFFFFFFF", "30 80808080", "C0 8000", "30 808000"])
     func malformedLength(text: String) {
         #expect { try read(bytes(text)) } throws: { ($0 as? MQTTError)?.reason == .malformedPacket }
     }
@@ -79,7 +79,7 @@ import Testing
         #expect { try read(header, maximum: 1026) } throws: { ($0 as? MQTTError)?.reason == .packetTooLarge }
     }
 
-    @Test("[MQTT-3.12.1] pings have no body", arguments: ["C0 01 00", "D0 01"])
+    @Test("§3.12.1 pings have no body", arguments: ["C0 01 00", "D0 01"])
     func pingWithBody(text: String) {
         #expect { try read(bytes(text)) } throws: { ($0 as? MQTTError)?.reason == .malformedPacket }
     }

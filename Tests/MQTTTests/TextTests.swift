@@ -51,6 +51,23 @@ import Testing
         #expect(Array(text.utf8).withUnsafeBytes { TopicName.isValid($0) } == isValid)
     }
 
+    @Test("every ASCII byte, wherever it stands in a name of any length") func everyByteOfTopicNames() {
+        for count in 1...33 {
+            for index in 0..<count {
+                var topic = Array(repeating: UInt8(ascii: "t"), count: count)
+                for byte in UInt8(0)...127 {
+                    topic[index] = byte
+                    let isPlain = byte != 0 && byte != UInt8(ascii: "+") && byte != UInt8(ascii: "#")
+                    let isValid = topic.withUnsafeBytes { TopicName.isValid($0) }
+                    if isValid != isPlain { Issue.record("byte \(byte) at \(index) of \(count)") }
+                    if topic.withUnsafeBytes({ isWellFormedUTF8($0) }) != (byte != 0) {
+                        Issue.record("byte \(byte) at \(index) of \(count), as text")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("[MQTT-4.7.3-3] 65,535 bytes at most") func longest() {
         for (count, isValid) in [(65_535, true), (65_536, false)] {
             let topic = Array(repeating: UInt8(ascii: "t"), count: count)

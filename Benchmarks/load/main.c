@@ -1,0 +1,73 @@
+// The load generator of Benchmarks/run: one thread, MQTT 3.1.1 by hand, one JSON object on standard output.
+#define _GNU_SOURCE
+#include "measure.h"
+#include "options.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+static struct options options = {
+    .topology = "pairs", .clients = 100, .size = 64, .publishers = 64, .window = 1, .seconds = 2, .group = 64,
+};
+
+static const struct { const char *name; void (*run)(const struct options *); } subcommands[] = {
+    {"flow", flow}, {"away", away}, {"idle", idle}, {"start", start}, {"file", file}, {"relay", relay},
+};
+
+static const struct { const char *name; int *number; double *seconds; const char **text; } names[] = {
+    {"--port", .number = &options.port},
+    {"--subscribe-port", .number = &options.subscribe_port},
+    {"--pid", .number = &options.pid},
+    {"--topology", .text = &options.topology},
+    {"--clients", .number = &options.clients},
+    {"--qos", .number = &options.qos},
+    {"--size", .number = &options.size},
+    {"--burst", .number = &options.burst},
+    {"--rate", .number = &options.rate},
+    {"--lockstep", .number = &options.lockstep},
+    {"--json", .number = &options.json},
+    {"--probe", .number = &options.probe},
+    {"--publishers", .number = &options.publishers},
+    {"--window", .number = &options.window},
+    {"--messages", .number = &options.messages},
+    {"--seconds", .seconds = &options.seconds},
+    {"--warm", .seconds = &options.warm_seconds},
+    {"--counters", .text = &options.counters},
+    {"--disk", .text = &options.disk},
+    {"--group", .number = &options.group},
+    {"--listen", .number = &options.listen},
+    {"--upstream", .number = &options.upstream},
+    {"--core", .number = &options.core},
+};
+
+static void set(const char *name, const char *value) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i].name, name)) continue;
+        if (names[i].number) *names[i].number = atoi(value);
+        if (names[i].seconds) *names[i].seconds = atof(value);
+        if (names[i].text) *names[i].text = value;
+        return;
+    }
+    die("no option %s", name);
+}
+
+int main(int count, char **words) {
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // never outlives the runner
+    for (int i = 2; i < count; i += 2) {
+        if (!strcmp(words[i], "--")) {
+            options.command = words + i + 1;
+            break;
+        }
+        if (i + 1 == count) die("%s needs a value", words[i]);
+        set(words[i], words[i + 1]);
+    }
+    for (size_t i = 0; count > 1 && i < sizeof subcommands / sizeof *subcommands; i++)
+        if (!strcmp(subcommands[i].name, words[1])) {
+            subcommands[i].run(&options);
+            return 0;
+        }
+    die("usage: load flow|away|idle|start|file|relay OPTIONS (Benchmarks/README.md)");
+}

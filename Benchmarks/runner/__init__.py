@@ -1,0 +1,1 @@
+"""Measures Roost beside another broker; see ../README.md."""

@@ -1,0 +1,151 @@
+"""The brokers: how each is configured for a measure, and started."""
+
+import dataclasses
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+
+@dataclasses.dataclass
+class Setup:
+    """What a measure needs of a broker. Port and data directory are filled in when it starts."""
+
+    port: int = 0
+    data: Path = None
+    kept: bool = False           # sessions and their messages survive a stop
+    receives_batches: bool = False
+    upstream_port: int = 0       # 0: no uplink
+    mode: str = "batch"          # of the uplink, Roost only
+    hundred: bool = False        # wait for 100 messages a batch, Roost only
+
+
+class Roost:
+    """roostd, configured by a roost.toml."""
+
+    name = "Roost"
+
+    def __init__(self, binary):
+        self.binary = binary
+
+    def version(self):
+        return first_line([self.binary, "--version"])
+
+    def can_bridge(self):
+        return True
+
+    def command(self, setup):
+        path = setup.data / "roost.toml"
+        path.write_text(self.configuration(setup))
+        return [self.binary, "-c", path]
+
+    def configuration(self, setup):
+        """Only what a load of this size needs beyond the defaults. Durability stays strict."""
+        text = f"""\
+[node]
+id = "bench"
+data = "{setup.data / 'data'}"
+[[listener]]
+bind = "127.0.0.1:{setup.port}"
+max_connections = 20000
+[limits]
+session_messages = 2000000
+session_bytes = "512MiB"
+[log]
+level = "warning"
+"""
+        if setup.receives_batches:
+            text += "[ingest]\nenabled = true\n"
+        if setup.upstream_port:
+            text += f"""\
+[[uplink]]
+name = "cloud"
+urls = ["mqtt://127.0.0.1:{setup.upstream_port}"]
+heartbeat = 0
+reconnect = {{ min = "200ms", max = "1s" }}
+[[uplink.route]]
+filter = "plant/#"
+mode = "{setup.mode}"
+"""
+            if setup.hundred and setup.mode == "batch":
+                text += 'batch = { delay = "60ms", eager = false }\n'
+        return text
+
+
+class Mosquitto:
+    """mosquitto 2.0, set as well as it can be for each measure."""
+
+    def __init__(self, binary):
+        self.binary = binary
+        self.name = "mosquitto"
+
+    def version(self):
+        return first_line([self.binary, "-h"])
+
+    def can_bridge(self):
+        return True
+
+    def command(self, setup):
+        path = setup.data / "mosquitto.conf"
+        path.write_text(self.configuration(setup))
+        return [self.binary, "-c", path]
+
+    def configuration(self, setup):
+        text = f"""\
+user {'root' if os.geteuid() == 0 else 'mosquitto'}
+listener {setup.port} 127.0.0.1
+allow_anonymous true
+set_tcp_nodelay true
+max_queued_messages 0
+max_inflight_messages 100
+log_type error
+persistence {'true' if setup.kept else 'false'}
+"""
+        if setup.kept:
+            text += f"persistence_location {setup.data}/\nautosave_on_changes true\nautosave_interval 1\n"
+        if setup.upstream_port:
+            text += f"""\
+connection bench
+address 127.0.0.1:{setup.upstream_port}
+topic plant/# out 1
+cleansession true
+notifications false
+restart_timeout 1
+"""
+        return text
+
+
+class Other:
+    """Any broker: a configuration template with {port} and {data}, and the arguments that name its file."""
+
+    def __init__(self, binary, name, template, arguments):
+        self.binary = binary
+        self.name = name
+        self.template = template
+        self.arguments = arguments
+
+    def version(self):
+        return first_line([self.binary, "--version"])
+
+    def can_bridge(self):
+        return "{upstream_port}" in self.template
+
+    def command(self, setup):
+        path = setup.data / "peer.conf"
+        path.write_text(self.fill(self.template, setup))
+        return [self.binary, *shlex.split(self.fill(self.arguments, setup).replace("{config}", str(path)))]
+
+    def fill(self, text, setup):
+        values = {"port": setup.port, "data": setup.data, "upstream_port": setup.upstream_port}
+        for name, value in values.items():
+            text = text.replace("{" + name + "}", str(value))
+        return text
+
+
+def first_line(command):
+    """What a program says of itself."""
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return next(iter((result.stdout or result.stderr).strip().splitlines()), "")
