@@ -19,7 +19,7 @@ public final class Admin {
         public init() {}
     }
 
-    let broker: Broker
+    public let broker: Broker
     var log: Log { broker.log }
     let node: String
     let version: String

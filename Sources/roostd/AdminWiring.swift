@@ -4,6 +4,7 @@ import Configuration
 import EventLoop
 import Glibc
 import Store
+import Uplink
 
 /// The admin interface as roostd puts it up: on its Unix socket, and over TCP where the configuration says so.
 final class AdminWiring {
@@ -35,6 +36,19 @@ final class AdminWiring {
         try listen(.unix(path: settings.socket), .peers(user: geteuid(), group: getegid()), network)
         guard let http = settings.http else { return }
         try listen(NetworkEndpoint(http), try access(to: http), network)
+    }
+
+    /// Shows these, in the order of the configuration, and what becomes of them.
+    func watch(_ uplinks: [Uplink]) {
+        admin.uplinks = uplinks
+        for uplink in uplinks {
+            let before = uplink.onState
+            uplink.onState = { [weak self] state in
+                before?(state)
+                self?.admin.uplinkStateChanged()
+                self?.admin.broker.publishUplinkTopics()
+            }
+        }
     }
 
     /// Every listener listens.
