@@ -66,6 +66,7 @@ let package = Package(
                 "roost", "Configuration", "Uplink", "Store", "EventLoop", "MQTT",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
     ],
     swiftLanguageModes: [.v6]
