@@ -28,9 +28,10 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux"),
-        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
+        // Without pkgConfig: it is linked where it is imported, and costs nothing elsewhere.
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
 
         library("EventLoop", ["CLinux"]),
         library("MQTT", []),
@@ -39,7 +40,7 @@ let package = Package(
         library(
             "Store", ["EventLoop", "MQTT", "CSQLite", "CLZ4", .product(name: "DequeModule", package: "swift-collections")]),
         library("Broker", ["Store", "EventLoop", "MQTT", .product(name: "DequeModule", package: "swift-collections")]),
-        library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "COpenSSL"]),
+        library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
         library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"]),
         .executableTarget(
             name: "roostd",
@@ -58,7 +59,15 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("StoreTests", ["Store", "EventLoop", "MQTT"]),
         tests("BrokerTests", ["Broker", "Store", "EventLoop", "MQTT"]),
+        tests("ClientTests", ["Client", "EventLoop", "MQTT"]),
         tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
+        tests(
+            "RoostTests",
+            [
+                "roost", "Configuration", "Uplink", "Store", "EventLoop", "MQTT",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
     ],
     swiftLanguageModes: [.v6]

@@ -103,6 +103,7 @@ extension Broker {
         session.waiting = []
         if let id = session.id, !storedAlready { log.lazily(.sessionRemoved(id)) }
         session.queue?.leaveAll()
+        figures.lostByEndedSessions += session.lostMessages
         if sessions[session.clientIdentifier] === session { sessions[session.clientIdentifier] = nil }
     }
 

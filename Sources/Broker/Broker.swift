@@ -75,8 +75,13 @@ public final class Broker {
     private static let tidyingInterval = Duration.seconds(60)
 
     public var subscriptionCount: Int { tree.count }
-    public var retainedCount: Int { retained.count }
-    public var version: String { "roost" }
+    /// Without our own in `$SYS`; the bytes are with them.
+    public var retainedCount: Int { max(retained.count - systemTopics.count, 0) }
+    public var retainedBytes: Int { retained.bytes }
+    public let systemTopics = SystemTopics()
+
+    /// Messages that sessions lost to their limits, or to eviction.
+    public var lostBySessions: UInt64 { sessions.values.reduce(figures.lostByEndedSessions) { $0 + $1.lostMessages } }
 
     func logLine(_ level: Severity, _ line: @autoclosure () -> String) { logger?(level, line()) }
 

@@ -47,6 +47,7 @@ extension Connection {
     private func accept(_ connect: Connect, sessionPresent: Bool, assigned: String?) {
         guard state == .accepting, let session else { return }
         state = .accepted
+        broker.figures.connectsAccepted += 1
         var connack = Connack(reason: .success, sessionPresent: sessionPresent)
         if version == .v5 {
             connack.receiveMaximum = limits.inflight
