@@ -48,7 +48,8 @@ extension Connection {
             throw MQTTError(.retainNotSupported, "[MQTT-3.2.2-14] retained messages are not available")
         }
         guard publish.qos == .atMostOnce || version != .v5 || isWithinReceiveMaximum(publish) else {
-            throw MQTTError(.receiveMaximumExceeded, "[MQTT-3.3.4-9] more unacknowledged PUBLISHes than Receive Maximum")
+            throw MQTTError(
+                .receiveMaximumExceeded, "[MQTT-3.3.4-9] more unacknowledged PUBLISHes than Receive Maximum")
         }
     }
 
