@@ -48,7 +48,8 @@ extension Connection {
             throw MQTTError(.retainNotSupported, "[MQTT-3.2.2-14] retained messages are not available")
         }
         guard publish.qos == .atMostOnce || version != .v5 || isWithinReceiveMaximum(publish) else {
-            throw MQTTError(.receiveMaximumExceeded, "[MQTT-3.3.4-9] more unacknowledged PUBLISHes than Receive Maximum")
+            throw MQTTError(
+                .receiveMaximumExceeded, "[MQTT-3.3.4-9] more unacknowledged PUBLISHes than Receive Maximum")
         }
     }
 
@@ -95,17 +96,17 @@ extension Connection {
         guard let session, let pubcomps else { return }
         let identifier = acknowledgement.packetIdentifier
         openExactlyOnce.remove(identifier)
-        guard let known = session.inbound[identifier], known.isSafe else {
-            pubcomps.acknowledge(identifier, version == .v5 ? .packetIdentifierNotFound : .success)
-            return
-        }
-        session.inbound[identifier] = nil
+        let isKnown = session.inbound[identifier]?.isSafe == true
+        let reason: ReasonCode = isKnown || version != .v5 ? .success : .packetIdentifierNotFound
+        if isKnown { session.inbound[identifier] = nil }
         guard let id = session.id else {
-            pubcomps.acknowledge(identifier, .success)
+            pubcomps.acknowledge(identifier, reason)
             return
         }
+        // An unknown one may have been removed a moment ago, on a connection that is gone, and still be on disk: the client
+        // gives the identifier to another message as soon as it has PUBCOMP.
         let ticket = pubcomps.wait(identifier)
-        broker.log.commit([.inboundRemoved(id, identifier)]) { [weak pubcomps] in pubcomps?.settle(ticket, .success) }
+        broker.log.commit([.inboundRemoved(id, identifier)]) { [weak pubcomps] in pubcomps?.settle(ticket, reason) }
     }
 
     // MARK: Topic Alias

@@ -93,7 +93,9 @@ public final class Session {
 
     /// A Packet Identifier that no delivery has.
     func takeIdentifier() -> UInt16 {
-        repeat { lastIdentifier = lastIdentifier == .max ? 1 : lastIdentifier + 1 } while outbound[lastIdentifier] != nil
+        repeat {
+            lastIdentifier = lastIdentifier == .max ? 1 : lastIdentifier + 1
+        } while outbound[lastIdentifier] != nil
         return lastIdentifier
     }
 
@@ -113,7 +115,8 @@ public final class Session {
         queue.onReadable = { [unowned self] in pump() }
         queue.onLoss = { [unowned self] in
             broker.logLine(
-                .warning, "session \(text(clientIdentifier)) is full: it loses its \(queue.losesNewest ? "newest" : "oldest")")
+                .warning,
+                "session \(text(clientIdentifier)) is full: it loses its \(queue.losesNewest ? "newest" : "oldest")")
         }
         self.queue = queue
     }
