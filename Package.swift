@@ -61,6 +61,12 @@ let package = Package(
         tests("ClientTests", ["Client", "EventLoop", "MQTT"]),
         tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
+        tests(
+            "RoostTests",
+            [
+                "roost", "Configuration", "Uplink", "Store", "EventLoop", "MQTT",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
     ],
     swiftLanguageModes: [.v6]

@@ -85,7 +85,8 @@ extension Connection {
             }
             broker.changeExpiry(of: session, to: min(interval, limits.sessionExpiry))
         }
-        isDisconnectedCleanly = packet.reason != .disconnectWithWill
+        // Any other reason leaves the Will Message to be published [MQTT-3.1.2-10].
+        isDisconnectedCleanly = packet.reason == .normalDisconnection
         close()
     }
 }

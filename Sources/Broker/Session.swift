@@ -24,6 +24,8 @@ public final class Session {
         var membership: SessionQueue.Membership?
         var number: UInt64
         var sentAt: Instant
+        /// It was sent, or may have been in an earlier run: the next time is with DUP [MQTT-3.3.1-1].
+        var isSent = true
     }
 
     /// A QoS 2 message whose PUBREL is awaited.

@@ -57,6 +57,11 @@ public final class Ingest {
     private let via: [UInt8]
     private var mapping = TopicMapping.identity
     private var mappingNode: String?
+    /// Numbers that the store could not keep, until they come again; and how many batches were refused for them in a row,
+    /// which is bounded, so that no sender is held for ever.
+    private var awaited: [ReceiverKey: UInt64] = [:]
+    private var heldBack = 0
+    private static let maximumHeldBack = 64
     /// Topics and properties that differ from those in the batch.
     private var scratch = RawBytes()
 
@@ -112,6 +117,7 @@ public final class Ingest {
         var touched: [ReceiverKey: ReceiverState] = [:]
         let key = ReceiverKey(node: header.node, route: header.route, run: header.run)
         let new = try note(header, count: batch.count, as: key, in: &touched)
+        try checkTurn(header, key, touched)
         let taken = try views(of: batch, new: new, from: publisher)
 
         let changes = touched.map { (key: $0.key.encoded, value: $0.value.encoded) }
@@ -125,6 +131,7 @@ public final class Ingest {
                 messages += UInt64(taken.count)
             } else {
                 states[key]?.giveBack(new)
+                awaited[key] = min(awaited[key] ?? .max, header.sequence)
                 refusedBatches += 1
                 onNotice?("a batch of node \(header.node) is refused: \(BatchRefusal.storeFull)")
             }
@@ -132,6 +139,21 @@ public final class Ingest {
         }
         scratch.giveBackIfLarge()
         reader.giveBackIfLarge()
+    }
+
+    /// Batches that were on their way behind one that the store could not keep wait as well, so that order is kept: until
+    /// that one comes again, or its number is known never to come.
+    private func checkTurn(
+        _ header: BatchHeader, _ key: ReceiverKey, _ touched: [ReceiverKey: ReceiverState]
+    ) throws(BatchRefusal) {
+        guard let number = awaited[key] else { return }
+        let isHere = touched[key]?.knows(number) == true
+        if !isHere, heldBack < Self.maximumHeldBack {
+            heldBack += 1
+            throw .storeFull
+        }
+        awaited[key] = nil
+        heldBack = 0
     }
 
     /// Works the header's numbers and news into copies of the states that they concern, and returns the numbers that are

@@ -9,20 +9,23 @@ struct LinkHealth {
     private(set) var state = RouteLink.State.down
     /// From sending to acknowledgement; 0 before the first.
     private(set) var smoothedMilliseconds = 0.0
+    /// `smoothedMilliseconds` is only the connection's own time, which counts several round trips.
+    private var isGuess = true
     private var lastAnswer = Instant(nanoseconds: 0)
 
     /// `roundTrip` is the connection's own first sample.
     mutating func connected(_ now: Instant, roundTrip: Duration?) {
         state = .healthy
         lastAnswer = now
-        if smoothedMilliseconds == 0, let roundTrip { smoothedMilliseconds = Self.milliseconds(roundTrip) }
+        if isGuess, let roundTrip { smoothedMilliseconds = Self.milliseconds(roundTrip) }
     }
 
     mutating func disconnected() { state = .down }
 
     mutating func acknowledged(_ now: Instant, sentAt: Instant) {
         let sample = Self.milliseconds(now - sentAt)
-        smoothedMilliseconds = smoothedMilliseconds == 0 ? sample : smoothedMilliseconds * 0.875 + sample * 0.125
+        smoothedMilliseconds = isGuess ? sample : smoothedMilliseconds * 0.875 + sample * 0.125
+        isGuess = false
         lastAnswer = now
         if state == .doubt { state = .healthy }
     }

@@ -59,7 +59,7 @@ struct Hold {
 final class SendingContext {
     let client: MQTTClient
     let options: UplinkOptions
-    let compressor = BatchCompressor()
+    let compressor = LZ4Compressor()
     /// Where a batch is encoded before it is sent.
     var output = RawBytes()
     let random: () -> Double

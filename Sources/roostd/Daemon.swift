@@ -3,6 +3,7 @@ import Configuration
 import EventLoop
 import Glibc
 import Store
+import Uplink
 
 /// One running roostd: the loop, the store, the broker and all around it, put together from the settings.
 final class Daemon {
@@ -18,6 +19,8 @@ final class Daemon {
     let logger: Logger
     let log: Log
     let broker: Broker
+    var uplinks: [Uplink] = []
+    var ingest: Ingest?
     private let writer: StoreWriter
     private var listeners: [any Listener] = []
     private var signals: SignalSource?
@@ -49,6 +52,8 @@ final class Daemon {
         broker = Broker(log: log, state: state, limits: BrokerLimits(settings.limits))
         broker.logger = { [logger] level, line in logger.log(level, line) }
         log.onHealth = { [unowned self] error in storeHealthChanged(error) }
+        try startIngest(state)
+        try startUplinks(state)
     }
 
     /// Reports of the writer come in the loop's mailbox, which is made before the log that takes them.
@@ -147,7 +152,7 @@ final class Daemon {
         admin?.close()
         broker.shutDown()
         loop.schedule(after: settings.shutdown) { exit(0) }
-        log.close([]) { [loop] in loop.stop() }
+        log.close(broker.routes.flatMap { $0.queue.endOfRun() }) { [loop] in loop.stop() }
     }
 }
 

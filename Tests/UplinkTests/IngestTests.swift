@@ -101,6 +101,34 @@ private final class AnyPublisher: BatchPublisher {
         #expect(sink.published.isEmpty)
     }
 
+    @Test func whatFollowsARefusedBatchWaitsForIt() throws {
+        let ingest = try makeIngest()
+        func batch(_ number: Int) -> [UInt8] {
+            makeBatch([Sample(payload: "\(number)")], header: makeHeader(sequence: UInt64(number)))
+        }
+        sink.isFull = true
+        #expect(send(batch(1), to: ingest) == .quotaExceeded)
+        sink.isFull = false
+
+        #expect(send(batch(2), to: ingest) == .quotaExceeded)
+        #expect(send(batch(1), to: ingest) == .success)
+        #expect(send(batch(2), to: ingest) == .success)
+
+        #expect(sink.taken.map(\.payload) == ["1", "2"])
+    }
+
+    @Test func aRefusedBatchThatNeverComesAgainHoldsNobodyForEver() throws {
+        let ingest = try makeIngest()
+        sink.isFull = true
+        _ = send(makeBatch([Sample()]), to: ingest)
+        sink.isFull = false
+        let time = WallTime(milliseconds: 1)
+        let gap = BatchGap(run: makeHeader().run, first: 1, last: 1, reason: "evicted", from: time, to: time)
+
+        #expect(send(makeBatch([Sample()], header: makeHeader(sequence: 2)), to: ingest) == .quotaExceeded)
+        #expect(send(makeBatch([Sample()], header: makeHeader(sequence: 2, gaps: [gap])), to: ingest) == .success)
+    }
+
     @Test func statesComeBackFromTheStore() throws {
         let batch = makeBatch([Sample()])
         _ = send(batch, to: try makeIngest())
