@@ -76,6 +76,7 @@ final class Daemon {
     private func listen() throws(Failure) {
         let admin = AdminWiring(settings, broker: broker, logger: logger) { [unowned self] in reload() }
         self.admin = admin
+        admin.watch(uplinks)
         try admin.listen(on: network)
         for listener in settings.listeners {
             let options = ListenerOptions(listener, settings.limits)
