@@ -126,7 +126,9 @@ import Testing
             let queue = try node.get("/queue")
             #expect(queue.contains(#""uplink":"cloud","route":"plant","priority":"high","messages":3,"#))
             #expect(queue.contains(#""refused":0,"orphaned":true}]"#))
-            #expect(try node.get("/status").contains("no longer configured (roost queue cloud/plant drop)"))
+            #expect(
+                try node.get("/status").contains(
+                    "3 messages for cloud/plant, which is no longer configured (roost queue 'cloud/plant' drop)"))
             #expect(try node.get("/queue/cloud%2Fplant/peek").utf8.count(of: "left behind") == 3)
             #expect(try node.bench.ask("POST", "/queue/cloud%2Fplant/drop").status == 200)
             #expect(try node.get("/queue") == "[]\n")
