@@ -101,6 +101,18 @@ import Testing
         #expect(text.contains(#""number":40,"topic":"plant/40""#))
     }
 
+    @Test func peekLeavesOutWhatWillNeverBeSent() throws {
+        let node = try Node(directory.path)
+        for number in 1...3 { node.publish("plant/\(number)", "x") }
+        node.queues[0].refuse(node.queues[0].stream.numbering, number: 2)
+
+        let text = try node.get("/queue/cloud%2Fplant/peek?count=2")
+
+        #expect(text.contains("plant/1") && text.contains("plant/3") && !text.contains("plant/2"))
+        #expect(try node.get("/queue").contains(#""refused":1,"#))
+        #expect(try node.get("/status").contains("the far end has refused 1 message of cloud/plant"))
+    }
+
     @Test func dropThrowsAwayAndTheGapIsKnown() throws {
         let node = try Node(directory.path)
         for number in 1...5 { node.publish("plant/\(number)", "x") }
