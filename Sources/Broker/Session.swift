@@ -87,7 +87,11 @@ public final class Session {
     /// Messages that the session lost to its limits, or to eviction.
     public var lostMessages: UInt64 { queue?.lost ?? 0 }
     /// The session is full and loses messages now.
-    public var isLosing: Bool { queue?.losesEpisode ?? false }
+    public var isLosing: Bool {
+        guard let queue, queue.losesEpisode else { return false }
+        // The episode is over for the queue only when the next message comes.
+        return queue.waitingMessages * 2 >= queue.maximumMessages || queue.waitingBytes * 2 >= queue.maximumBytes
+    }
 
     var hasRoom: Bool { outbound.count < window }
 
