@@ -140,6 +140,7 @@ extension Uplink: MQTTClientDelegate {
         for sender in senders {
             guard let sentAt = sender.didAcknowledge(identifier, reason, loop.now) else { continue }
             health.acknowledged(loop.now, sentAt: sentAt)
+            if reason == .success { backoff.reset() }
             break
         }
         pumpSoon()
