@@ -34,6 +34,8 @@ public final class MQTTClient {
     /// Of CONNACK, then of the close.
     private var deadline = Timer.none
     private var connectStarted = Instant(nanoseconds: 0)
+    /// When CONNECT was sent.
+    private var asked = Instant(nanoseconds: 0)
     private var earlierBytesSent: UInt64 = 0
     private var earlierBytesReceived: UInt64 = 0
 
@@ -67,6 +69,8 @@ public final class MQTTClient {
     public var bytesReceived: UInt64 { earlierBytesReceived + (stream?.bytesRead ?? 0) }
     /// Bytes that wait here for the network to take them.
     public var unsentBytes: Int { stream?.unsentBytes ?? 0 }
+    /// The network takes no more for now; `clientDidDrain` tells when it has taken all.
+    public var isBlocked: Bool { stream?.isBlocked ?? false }
 
     // MARK: - Life of a connection
 
@@ -125,15 +129,16 @@ public final class MQTTClient {
         connectionNumber += 1
         version = options.version
         connectStarted = loop.now
-        deadline = loop.schedule(after: options.connectTimeout) { [weak self] in
-            self?.finish(.connectTimeout)
-        }
     }
 
     private func handshake(over stream: ByteStream) {
         self.stream = stream
         stream.delegate = self
         state = .handshake
+        deadline = loop.schedule(at: connectStarted + options.connectTimeout) { [weak self] in
+            self?.finish(.connectTimeout)
+        }
+        asked = loop.now
         write(connectPacket().encode())
     }
 
@@ -150,7 +155,10 @@ public final class MQTTClient {
             connect.maximumPacketSize = UInt32(clamping: options.maximumPacketSize)
         }
         connect.topicAliasMaximum = options.topicAliasMaximum
+        connect.requestResponseInformation = options.requestResponseInformation
         connect.userProperties = options.userProperties
+        connect.authenticationMethod = options.authenticationMethod
+        connect.authenticationData = options.authenticationMethod == nil ? nil : options.authenticationData
         return connect
     }
 
@@ -158,7 +166,7 @@ public final class MQTTClient {
         loop.cancel(deadline)
         server = connack
         state = .connected
-        lastRoundTrip = loop.now - connectStarted
+        lastRoundTrip = loop.now - asked
         window.limit = min(Int(connack.receiveMaximum), Int(options.sendMaximum))
         startLiveness(keepAlive: connack.serverKeepAlive ?? options.keepAlive)
         let number = connectionNumber
@@ -173,6 +181,7 @@ public final class MQTTClient {
         delegate?.client(self, didConnect: connack)
         // The Server had answered PUBREC for these: they are its own, and there is no PUBCOMP to wait for.
         for identifier in received where number == connectionNumber {
+            window.finish(identifier)
             delegate?.client(self, didAcknowledge: identifier, reason: .success)
         }
     }
