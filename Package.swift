@@ -39,7 +39,7 @@ let package = Package(
         library(
             "Store", ["EventLoop", "MQTT", "CSQLite", "CLZ4", .product(name: "DequeModule", package: "swift-collections")]),
         library("Broker", ["Store", "EventLoop", "MQTT", .product(name: "DequeModule", package: "swift-collections")]),
-        library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "COpenSSL"]),
+        library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
         library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"]),
         .executableTarget(
             name: "roostd",
@@ -58,6 +58,7 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("StoreTests", ["Store", "EventLoop", "MQTT"]),
         tests("BrokerTests", ["Broker", "Store", "EventLoop", "MQTT"]),
+        tests("ClientTests", ["Client", "EventLoop", "MQTT"]),
         tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
     ],

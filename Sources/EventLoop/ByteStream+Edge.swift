@@ -24,7 +24,7 @@ extension ByteStream {
         transmit()
         guard !state.contains(.blocked), !state.contains(.closed) else { return }
         wantsWritable(false)
-        if !state.contains(.closing) { delegate?.streamDidDrain(self) }
+        delegate?.streamDidDrain(self)
     }
 
     /// The peer has closed the stream (nil), or it has failed. Whatever it sent before has been received.
@@ -34,8 +34,10 @@ extension ByteStream {
             // A peer that has shut only its own direction may still be reading.
             _ = send(output.bytes)
         }
-        let delegate = state.contains(.closing) ? nil : delegate
+        let delegate = delegate
         close()
+        // It may have failed while the tick's last outputs were written; what the delegate does wants a tick's end.
+        loop.tickAgain()
         delegate?.streamDidClose(self, error: error)
     }
 

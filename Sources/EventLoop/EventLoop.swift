@@ -9,8 +9,9 @@ public final class EventLoop {
     /// the boot clock's timers are looked at again.
     private static let longestWait: Duration = .seconds(30)
 
-    /// Times that hooks and flushes run in one tick when flushing causes more output; the rest waits for the next tick.
-    private static let flushRounds = 2
+    /// How many layers of streams (WebSocket on TLS on a socket) a tick flushes, each touching the one below; what is
+    /// touched beyond it waits for the next tick, which then doesn't wait.
+    private static let flushPasses = 8
 
     public let clock: any Clock
 
@@ -34,7 +35,10 @@ public final class EventLoop {
     private var tickEndHooks: [() -> Void] = []
     private var onceHooks: [() -> Void] = []
     private var touched: [ByteStream] = []
+    private var flushing: [ByteStream] = []
     private var revisits: [ByteStream] = []
+    private var revisiting: [ByteStream] = []
+    private var wantsAnotherTick = false
     private var isStopping = false
     private var isTicking = false
 
@@ -70,6 +74,7 @@ public final class EventLoop {
     public func tick(wait: Duration? = nil) {
         precondition(!isTicking, "a tick inside a tick")
         let events = poller.wait(timeout(wait))
+        wantsAnotherTick = false
         tickStart = clock.now
         isTicking = true
         defer { isTicking = false }
@@ -94,11 +99,15 @@ public final class EventLoop {
     }
 
     private func timeout(_ wait: Duration?) -> Duration? {
-        if !touched.isEmpty || !revisits.isEmpty || !onceHooks.isEmpty || mail.isSet || isStopping { return .zero }
+        if hasImmediateWork || isStopping { return .zero }
         if let wait, wait <= .zero { return .zero }
         var timeout = min(wait ?? EventLoop.longestWait, EventLoop.longestWait)
         if let next = wheel.nextDeadline() { timeout = min(timeout, max(.zero, next - clock.now)) }
         return timeout
+    }
+
+    private var hasImmediateWork: Bool {
+        wantsAnotherTick || !touched.isEmpty || !revisits.isEmpty || !onceHooks.isEmpty || mail.isSet
     }
 
     private func serve(_ event: PollEvent) {
@@ -118,24 +127,23 @@ public final class EventLoop {
 
     private func visitAgain() {
         guard !revisits.isEmpty else { return }
-        let streams = revisits
-        revisits = []
-        for stream in streams { stream.visitAgain() }
+        swap(&revisits, &revisiting)
+        for index in revisiting.indices { revisiting[index].visitAgain() }
+        revisiting.removeAll(keepingCapacity: true)
     }
 
     private func endTick() {
-        for _ in 0..<EventLoop.flushRounds {
-            for hook in tickEndHooks { hook() }
-            if !onceHooks.isEmpty {
-                let hooks = onceHooks
-                onceHooks = []
-                for hook in hooks { hook() }
-            }
+        for hook in tickEndHooks { hook() }
+        if !onceHooks.isEmpty {
+            let hooks = onceHooks
+            onceHooks = []
+            for hook in hooks { hook() }
+        }
+        for _ in 0..<EventLoop.flushPasses {
             guard !touched.isEmpty else { return }
-            let streams = touched
-            touched.removeAll(keepingCapacity: true)
-            for stream in streams { stream.flush() }
-            if touched.isEmpty && onceHooks.isEmpty { return }
+            swap(&touched, &flushing)
+            for index in flushing.indices { flushing[index].flush() }
+            flushing.removeAll(keepingCapacity: true)
         }
     }
 
@@ -163,15 +171,16 @@ public final class EventLoop {
 
     /// Whether something waits that the next tick would do without any time passing or descriptor getting ready.
     public var hasWork: Bool {
-        if !touched.isEmpty || !revisits.isEmpty || !onceHooks.isEmpty || mail.isSet { return true }
+        if hasImmediateWork { return true }
         guard let next = wheel.nextDeadline() else { return false }
         return next <= clock.now
     }
 
     // MARK: - The tick's end
 
-    /// Calls `body` at the end of every tick, before outputs are flushed; hooks run in the order they were added. A hook
-    /// may touch streams and schedule timers. It may run twice a tick, when flushing made more output.
+    /// Calls `body` at the end of every tick, once, before outputs are flushed; hooks run in the order they were added. A
+    /// hook may touch streams and schedule timers. When a flush closes a stream, the hooks run again without delay, in the
+    /// next tick.
     public func atTickEnd(_ body: @escaping () -> Void) {
         tickEndHooks.append(body)
     }
@@ -179,6 +188,11 @@ public final class EventLoop {
     /// Calls `body` once, at the end of this tick (or of the next, when called between ticks), after the permanent hooks.
     public func onNextTickEnd(_ body: @escaping () -> Void) {
         onceHooks.append(body)
+    }
+
+    /// Has the next tick follow at once: something is left for it that the loop can't know of.
+    public func tickAgain() {
+        wantsAnotherTick = true
     }
 
     /// Has the stream's output written once, at the tick's end.

@@ -73,18 +73,23 @@ private final class MailQueue<Value: Sendable>: Sendable {
         state.withLock { $0.isClosed = true }
     }
 
-    func takeAll() -> (values: [Value], isClosed: Bool) {
-        state.withLock { state in
-            let values = state.values
-            state.values = []
-            return (values, state.isClosed)
+    /// Swaps what has been posted for `values`, which is empty, so that no burst allocates; true once nothing more can come.
+    func takeAll(_ values: inout [Value]) -> Bool {
+        var taken = values
+        values = []
+        let closed = state.withLock { state in
+            swap(&state.values, &taken)
+            return state.isClosed
         }
+        values = taken
+        return closed
     }
 }
 
 private final class Recipient<Value: Sendable>: Draining {
     private let queue: MailQueue<Value>
     private let handler: (Value) -> Void
+    private var values: [Value] = []
     private(set) var isClosed = false
 
     init(queue: MailQueue<Value>, handler: @escaping (Value) -> Void) {
@@ -93,9 +98,9 @@ private final class Recipient<Value: Sendable>: Draining {
     }
 
     func drain() -> Bool {
-        let (values, closed) = queue.takeAll()
-        isClosed = closed
+        isClosed = queue.takeAll(&values)
         for value in values { handler(value) }
-        return !closed
+        values.removeAll(keepingCapacity: true)
+        return !isClosed
     }
 }

@@ -37,9 +37,9 @@ public final class MemoryNetwork: Network {
             streams[ObjectIdentifier(stream)] = nil
         }
 
-        /// Runs `body` on `loop` after `delay`; while the wire is silent, after it is restored.
-        func carry(to loop: EventLoop, after delay: Duration, _ body: @escaping () -> Void) {
-            loop.schedule(at: loop.clock.now + delay) { [self, unowned loop] in
+        /// Runs `body` on `loop` at `arrival`; while the wire is silent, after it is restored.
+        func carry(to loop: EventLoop, at arrival: Instant, _ body: @escaping () -> Void) {
+            loop.schedule(at: arrival) { [self, unowned loop] in
                 if cut == .silent { held.append((loop, body)) } else { body() }
             }
         }
@@ -102,10 +102,12 @@ public final class MemoryNetwork: Network {
         // The first half of the round trip is the peer's to accept, the second ours to learn of it.
         let delay = wire.delay
         let target = wire.listeners[endpoint]?.loop ?? loop
-        wire.carry(to: target, after: delay) { [wire, loop] in
+        wire.carry(to: target, at: loop.clock.now + delay) { [wire, loop] in
             guard attempt.isWaiting else { return }
             guard let listener = wire.listeners[endpoint], wire.cut == nil else {
-                wire.carry(to: loop, after: delay) { attempt.finish(.failure(.refused(endpoint.description))) }
+                wire.carry(to: loop, at: loop.clock.now + delay) {
+                    attempt.finish(.failure(.refused(endpoint.description)))
+                }
                 return
             }
             let local = Endpoint.tcp(host: "127.0.0.1", port: wire.freePort())
@@ -114,7 +116,7 @@ public final class MemoryNetwork: Network {
             near.join(far)
             for stream in [near, far] { wire.streams[ObjectIdentifier(stream)] = stream }
             // Before the far end can send anything, so that the completion is the first the near end hears.
-            wire.carry(to: loop, after: delay) {
+            wire.carry(to: loop, at: loop.clock.now + delay) {
                 guard attempt.isWaiting else { return near.close() }
                 attempt.finish(near.isClosed ? .failure(.refused(endpoint.description)) : .success(near))
             }

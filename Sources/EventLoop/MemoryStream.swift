@@ -1,9 +1,12 @@
 /// One end of a connection inside a `MemoryNetwork`.
 public final class MemoryStream: ByteStream {
     private let wire: MemoryNetwork.Wire
-    private let delay: Duration
     private let windowBytes: Int
     private weak var other: MemoryStream?
+    private var lastArrival: Instant
+
+    /// How long what this end sends from now on travels. Nothing overtakes what was sent before.
+    public var delay: Duration
 
     /// Bytes this end has sent and the other has not taken.
     private var inFlight = 0
@@ -16,6 +19,7 @@ public final class MemoryStream: ByteStream {
         self.wire = wire
         delay = wire.delay
         windowBytes = wire.windowBytes
+        lastArrival = loop.clock.now
         super.init(loop: loop, peer: peer)
     }
 
@@ -24,18 +28,28 @@ public final class MemoryStream: ByteStream {
         other.other = self
     }
 
-    /// The connection breaks, as both ends learn at once.
-    func breakOff() {
-        loop.schedule(at: loop.clock.now) { self.edgeDidClose(.reset) }
+    /// Breaks the connection off; both ends hear of it in the next tick.
+    public func breakOff() {
+        for end in [self, other] {
+            guard let end else { continue }
+            end.loop.schedule(at: end.loop.clock.now) { end.edgeDidClose(.reset) }
+        }
+    }
+
+    /// Has `body` happen at the other end, in the order of calls.
+    private func carry(_ body: @escaping (MemoryStream) -> Void) {
+        guard let other else { return }
+        lastArrival = max(lastArrival, loop.clock.now + delay)
+        wire.carry(to: other.loop, at: lastArrival) { body(other) }
     }
 
     public override func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
-        guard let other else { return .sent(bytes.count) }
+        guard other != nil else { return .sent(bytes.count) }
         let count = min(bytes.count, windowBytes - inFlight)
         guard count > 0 else { return .sent(0) }
         inFlight += count
         let copy = [UInt8](bytes[..<count])
-        wire.carry(to: other.loop, after: delay) { other.receive(copy) }
+        carry { $0.receive(copy) }
         return .sent(count)
     }
 
@@ -48,8 +62,7 @@ public final class MemoryStream: ByteStream {
     }
 
     public override func shutDownSending() {
-        guard let other else { return }
-        wire.carry(to: other.loop, after: delay) { other.receiveEnd() }
+        carry { $0.receiveEnd() }
     }
 
     public override func closeEdge() {
@@ -75,7 +88,7 @@ public final class MemoryStream: ByteStream {
             // Moved out first: the delegate may close the stream, which empties `arrived`.
             let bytes = arrived.withBytes { [UInt8]($0) }
             arrived.removeAll()
-            if let other { wire.carry(to: other.loop, after: delay) { other.windowOpens(by: bytes.count) } }
+            carry { $0.windowOpens(by: bytes.count) }
             bytes.withUnsafeBytes { edgeDidReceive($0) }
         }
         guard peerHasShut, !isClosed, !isPaused else { return }

@@ -3,15 +3,16 @@ import Glibc
 
 /// A connected TCP or Unix socket.
 ///
-/// Level-triggered reading is bounded per tick, and ends at the first read that comes back short. Interest in reading is
-/// dropped only when a paused stream is reported readable, interest in writing is taken only while output is stuck; so a
-/// stream that flows costs no `epoll_ctl` at all.
+/// A readable stream is read once a tick: the read buffer is the bound that keeps one fast peer from making the others
+/// wait, and what is left is reported again (level-triggered). Interest in reading is dropped only when a paused stream is
+/// reported readable, interest in writing is taken only while output is stuck; so a stream that flows costs one read and
+/// one write a burst and no `epoll_ctl` at all.
 final class SocketStream: ByteStream, DescriptorHandler {
-    /// Reads of one stream in one tick, so that one fast peer can't keep the others waiting.
-    private static let readsPerTick = 4
-
     /// A kept part at least this large is not copied in front of the next read; the read goes behind it instead.
     private static let largePart = 4096
+
+    /// The least that such a read asks for.
+    private static let leastRead = 16 * 1024
 
     /// Negative after closing.
     private var descriptor: Int32
@@ -92,43 +93,36 @@ final class SocketStream: ByteStream, DescriptorHandler {
     // MARK: - Reading
 
     private func read() {
-        for _ in 0..<SocketStream.readsPerTick {
-            let more = input.count < SocketStream.largePart ? readShared() : readBehindInput()
-            guard more, !isClosed, !isPaused else { return }
-        }
+        if input.count < SocketStream.largePart { readShared() } else { readBehindInput() }
         if sendFailure != nil { loop.revisit(self) }
     }
 
-    /// Reads into the loop's buffer, behind a copy of what was kept. True when there may be more.
-    private func readShared() -> Bool {
+    /// Reads into the loop's buffer, behind a copy of what was kept.
+    private func readShared() {
         let shared = loop.readBuffer.bytes
         let kept = input.count
         if kept > 0 { shared.copyMemory(from: input.bytes) }
-        let room = shared.count - kept
-        guard let base = shared.baseAddress, let count = receive(base + kept, room) else { return false }
+        guard let base = shared.baseAddress, let count = receive(base + kept, shared.count - kept) else { return }
         bytesRead &+= UInt64(count)
-        if isClosing { return count == room }
+        guard !isClosing else { return }
         let bytes = UnsafeRawBufferPointer(start: base, count: kept + count)
         let consumed = handOver(bytes)
-        guard !isClosing else { return count == room }
+        guard !isClosing else { return }
         if consumed < bytes.count {
             input.replace(with: UnsafeRawBufferPointer(rebasing: bytes[consumed...]))
         } else if kept > 0 {
             input.removeAll()
         }
-        return count == room
     }
 
     /// Reads behind a large part of a packet, where it stays: a packet of a megabyte is copied when its block doubles, not
-    /// with every read.
-    private func readBehindInput() -> Bool {
-        let place = input.reserve(ReadBuffer.size)
-        let room = input.spare
-        guard let count = receive(place, room) else { return false }
+    /// with every read. The room grows with what has come, so that the beginning of a packet doesn't claim much memory.
+    private func readBehindInput() {
+        let place = input.reserve(max(SocketStream.leastRead, input.count))
+        guard let count = receive(place, input.spare) else { return }
         bytesRead &+= UInt64(count)
         input.commit(count)
         deliverInput()
-        return count == room
     }
 
     /// Reads once. Nil when there is nothing now or the stream has ended.

@@ -1,15 +1,22 @@
+import Glibc
 import Testing
 
 @testable import EventLoop
 
+private func isEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+    guard left.count == right.count else { return false }
+    guard let first = left.baseAddress, let second = right.baseAddress else { return true }
+    return memcmp(first, second, left.count) == 0
+}
+
 @Suite struct ByteBufferTests {
-    @Test(arguments: 0..<20)
+    @Test(arguments: 0..<8)
     func behavesLikeAnArray(_ seed: Int) {
         var random = Random(state: UInt64(seed))
         var buffer = ByteBuffer()
         var model: [UInt8] = []
 
-        for _ in 0..<1500 {
+        for _ in 0..<500 {
             let size = Int.random(in: 0...(1 << Int.random(in: 0...14, using: &random)), using: &random)
             let byte = UInt8.random(in: 0...255, using: &random)
             switch Int.random(in: 0..<8, using: &random) {
@@ -37,7 +44,7 @@ import Testing
             }
             #expect(buffer.count == model.count)
             #expect(buffer.isEmpty == model.isEmpty)
-            #expect(buffer.withBytes { $0.elementsEqual(model) })
+            #expect(buffer.withBytes { bytes in model.withUnsafeBytes { isEqual(bytes, $0) } })
         }
     }
 

@@ -43,6 +43,58 @@ import Testing
         #expect(farSide.received == [1])
     }
 
+    @Test func shorterDelayOvertakesNothing() throws {
+        let connection = try Connection(loop, network, endpoint)
+        let near = try #require(connection.near as? MemoryStream)
+
+        near.delay = .milliseconds(50)
+        near.write([1])
+        clock.advance(by: .milliseconds(10), turning: loop)
+        near.delay = .zero
+        near.write([2])
+        clock.advance(by: .milliseconds(39), turning: loop)
+        #expect(connection.farSide.received == [])
+        clock.advance(by: .milliseconds(1), turning: loop)
+
+        #expect(connection.farSide.received == [1, 2])
+    }
+
+    @Test func twoLoopsShareAWire() throws {
+        let other = EventLoop(clock: clock, poller: VirtualPoller(), index: 1)
+        let otherNetwork = MemoryNetwork(loop: other, wire: network.wire)
+        let side = Recorder()
+        var accepted: ByteStream?
+        _ = try otherNetwork.listen(endpoint) { stream in
+            stream.delegate = side
+            accepted = stream
+        }
+        var near: ByteStream?
+        network.connect(to: endpoint, timeout: .seconds(1)) { near = try? $0.get() }
+        clock.advance(by: .seconds(1), turning: loop, other)
+
+        near?.write([4, 2])
+        clock.advance(by: .zero, turning: loop, other)
+
+        #expect(accepted?.loop === other)
+        #expect(side.received == [4, 2])
+    }
+
+    @Test func hooksRunAgainAfterAStreamClosedInTheFlush() throws {
+        let connection = try Connection(loop, network, endpoint)
+        var hooks = 0
+        loop.atTickEnd { hooks += 1 }
+        let failing = FailingStream(loop: loop, peer: "nowhere")
+        let side = Recorder()
+        failing.delegate = side
+
+        failing.write([1])
+        loop.settle()
+
+        #expect(side.error == .timedOut)
+        #expect(hooks == 2)
+        connection.finish()
+    }
+
     @Test func silentCutHoldsBytesUntilRestored() throws {
         let connection = try Connection(loop, network, endpoint)
         network.cut(.silent)
@@ -122,4 +174,9 @@ import Testing
         #expect(connection.farSide.closes == 1)
         #expect(connection.near.isClosed)
     }
+}
+
+/// Fails at the first write.
+private final class FailingStream: ByteStream {
+    override func send(_ bytes: UnsafeRawBufferPointer) -> SendResult { .failed(.timedOut) }
 }

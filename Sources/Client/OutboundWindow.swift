@@ -1,0 +1,108 @@
+import MQTT
+
+/// Our PUBLISHes with QoS above 0 that are not done, by Packet Identifier: the Client's part of the Session state
+/// (MQTT 5 §4.1). It outlives connections; how many places are taken counts for the present one alone.
+struct OutboundWindow {
+    enum Phase: Equatable {
+        /// PUBLISH sent, PUBACK awaited.
+        case published1
+        /// PUBLISH sent, PUBREC awaited.
+        case published2
+        /// PUBREC came and PUBREL went, PUBCOMP awaited. `order` counts the PUBRECs, since PUBRELs are sent again in
+        /// that order [MQTT-4.6.0-4].
+        case released(order: UInt64)
+    }
+
+    struct Entry {
+        var phase: Phase
+        /// Takes a place in the present connection's window.
+        var isInFlight: Bool
+    }
+
+    /// Receive Maximum of the present connection, or our own limit if that is lower.
+    var limit = 0
+    private(set) var inFlight = 0
+    private var entries: [UInt16: Entry] = [:]
+    private var last: UInt16 = 0
+    private var releases: UInt64 = 0
+    /// SUBSCRIBE and UNSUBSCRIBE share the identifiers [MQTT-2.2.1-4].
+    private var requests: Set<UInt16> = []
+
+    var room: Int { max(0, limit - inFlight) }
+    /// PUBLISHes not done, of earlier connections too.
+    var count: Int { entries.count }
+
+    func phase(of identifier: UInt16) -> Phase? { entries[identifier]?.phase }
+
+    /// An identifier that nothing uses; nil when all 65,535 are taken.
+    mutating func freeIdentifier() -> UInt16? {
+        guard entries.count + requests.count < 65_535 else { return nil }
+        repeat {
+            last = last == .max ? 1 : last + 1
+        } while entries[last] != nil || requests.contains(last)
+        return last
+    }
+
+    mutating func publish(_ identifier: UInt16, qos: QoS) {
+        let phase: Phase = qos == .exactlyOnce ? .published2 : .published1
+        if entries.updateValue(Entry(phase: phase, isInFlight: true), forKey: identifier)?.isInFlight != true {
+            inFlight += 1
+        }
+    }
+
+    /// PUBREC came: the next step is PUBREL.
+    mutating func release(_ identifier: UInt16) {
+        guard let entry = entries[identifier] else { return }
+        if case .released = entry.phase { return }
+        releases += 1
+        entries[identifier] = Entry(phase: .released(order: releases), isInFlight: true)
+        if !entry.isInFlight { inFlight += 1 }
+    }
+
+    mutating func finish(_ identifier: UInt16) {
+        guard let entry = entries.removeValue(forKey: identifier) else { return }
+        if entry.isInFlight { inFlight -= 1 }
+    }
+
+    /// The connection is gone: nothing is in flight, and requests will not be answered.
+    mutating func connectionLost() {
+        for identifier in entries.keys { entries[identifier]?.isInFlight = false }
+        inFlight = 0
+        requests.removeAll()
+    }
+
+    /// Takes places again for what waits for PUBCOMP, and names it in the order in which PUBREL is due.
+    mutating func resumeReleases() -> [UInt16] {
+        let due = releasedInOrder()
+        for identifier in due {
+            entries[identifier]?.isInFlight = true
+            inFlight += 1
+        }
+        return due
+    }
+
+    /// The Server has no Session: forgets everything, and names what had come as far as PUBREC.
+    mutating func forgetSession() -> [UInt16] {
+        let received = releasedInOrder()
+        entries.removeAll()
+        inFlight = 0
+        return received
+    }
+
+    mutating func request() -> UInt16? {
+        guard let identifier = freeIdentifier() else { return nil }
+        requests.insert(identifier)
+        return identifier
+    }
+
+    /// False if no SUBSCRIBE or UNSUBSCRIBE waits under this identifier.
+    mutating func answered(_ identifier: UInt16) -> Bool { requests.remove(identifier) != nil }
+
+    private func releasedInOrder() -> [UInt16] {
+        var due: [(identifier: UInt16, order: UInt64)] = []
+        for (identifier, entry) in entries {
+            if case .released(let order) = entry.phase { due.append((identifier, order)) }
+        }
+        return due.sorted { $0.order < $1.order }.map(\.identifier)
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Glibc
+
+/// The command line for people: `roost WORD ...`. One file a command; each says what it does with an example.
+struct Roost: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "roost",
+        abstract: "Talk to Roost, and to any MQTT broker.",
+        discussion: """
+            EXAMPLES
+              roost status                       what the node is doing
+              roost sub -t 'plant/#' -v          watch messages
+              roost pub -t plant/press-7 -m 21.5 send one
+              roost help queue                   more about one command
+
+            EXIT CODES
+              0 done   1 refused or not found   2 usage   3 cannot connect
+            """,
+        version: "roost 0.1.0",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Messages",
+                subcommands: [PublishCommand.self, SubscribeCommand.self, RequestResponseCommand.self]),
+            CommandGroup(
+                name: "The daemon",
+                subcommands: [
+                    StatusCommand.self, ClientsCommand.self, QueueCommand.self, UplinkCommand.self, ModulesCommand.self,
+                    ReloadCommand.self, LogCommand.self,
+                ]),
+            CommandGroup(name: "Data", subcommands: [StoreCommand.self, IngestCommand.self]),
+        ])
+}
+
+@main
+enum Main {
+    static func main() {
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try Roost.parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            if !failure.message.isEmpty { Terminal.complain("roost: \(failure.message)") }
+            exit(failure.code.rawValue)
+        } catch {
+            // ArgumentParser says 64 (EX_USAGE); ours is 2.
+            guard Roost.exitCode(for: error) == .validationFailure else { Roost.exit(withError: error) }
+            Terminal.complain(Roost.fullMessage(for: error))
+            exit(Failure.Code.usage.rawValue)
+        }
+    }
+}

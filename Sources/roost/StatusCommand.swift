@@ -1,0 +1,128 @@
+import ArgumentParser
+import Glibc
+
+/// `roost status`: one screen.
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "One screen: links, what waits, how old, rates, disk, warnings.",
+        discussion: """
+            EXAMPLES
+              roost status
+              roost status --watch              again every second, until Ctrl-C
+              roost status --json | jq .queued
+            """)
+
+    @OptionGroup var admin: AdminOptions
+
+    @Flag(help: "Show it again and again; with --json one document a line.")
+    var watch = false
+
+    @Option(help: ArgumentHelp("Seconds between two looks with --watch.", valueName: "seconds"))
+    var interval = 1.0
+
+    func validate() throws {
+        guard interval >= 0.1, interval <= 86_400 else { throw ValidationError("--interval: 0.1 to 86400 seconds") }
+    }
+
+    func run() throws {
+        guard watch else { return try show(try admin.get("/status"), before: nil).map(Terminal.say) ?? () }
+        let interrupted = Interruption()
+        var before: StatusDocument?
+        repeat {
+            let body = try admin.get("/status")
+            let document = admin.json ? nil : try Document.decode(StatusDocument.self, body)
+            if let text = try show(body, before: before) {
+                Terminal.say(Terminal.outputIsTerminal ? "\u{1B}[H\u{1B}[2J" + text : text + "\n")
+            }
+            before = document
+        } while !interrupted.waits(seconds: interval)
+    }
+
+    private func show(_ body: [UInt8], before: StatusDocument?) throws -> String? {
+        if admin.json {
+            Document.print(body)
+            return nil
+        }
+        return StatusScreen(try Document.decode(StatusDocument.self, body), before: before, interval: interval).text
+    }
+}
+
+/// The status document as a person reads it.
+struct StatusScreen {
+    let status: StatusDocument
+    let before: StatusDocument?
+    let interval: Double
+
+    init(_ status: StatusDocument, before: StatusDocument?, interval: Double) {
+        self.status = status
+        self.before = before
+        self.interval = interval
+    }
+
+    var text: String {
+        var lines = [
+            Terminal.paint(status.node, .bold) + "  roostd \(status.version), up "
+                + Quantities.duration(seconds: status.uptimeSeconds),
+            "",
+            row(
+                "Clients",
+                "\(Quantities.count(status.connections)) connected, \(Quantities.count(status.sessions)) sessions, "
+                    + "\(Quantities.count(status.subscriptions)) subscriptions, "
+                    + "\(Quantities.count(status.retained)) retained"),
+            row("Messages", messages),
+            row("Waiting", waiting),
+            row("Disk", disk),
+        ]
+        for uplink in status.uplinks { lines.append(row("Uplink", line(of: uplink))) }
+        if status.uplinks.isEmpty { lines.append(row("Uplink", Terminal.paint("none configured", .dim))) }
+        if !status.warnings.isEmpty { lines.append("") }
+        for warning in status.warnings { lines.append(Terminal.paint("! \(warning)", .yellow)) }
+        return lines.joined(separator: "\n")
+    }
+
+    private func row(_ title: String, _ text: String) -> String {
+        title + String(repeating: " ", count: max(1, 11 - title.count)) + text
+    }
+
+    private var messages: String {
+        var text =
+            "\(Quantities.count(status.messagesReceived)) in, \(Quantities.count(status.messagesSent)) out"
+        if let before {
+            let received = Double(status.messagesReceived - before.messagesReceived) / interval
+            let sent = Double(status.messagesSent - before.messagesSent) / interval
+            text += " (\(Quantities.tenths(received))/s in, \(Quantities.tenths(sent))/s out)"
+        }
+        if status.dropped > 0 {
+            text += ", " + Terminal.paint("\(Quantities.count(status.dropped)) dropped", .yellow)
+        }
+        return text
+    }
+
+    private var waiting: String {
+        let queued = status.queued
+        guard queued.messages > 0 else { return "nothing" }
+        return "\(Quantities.count(queued.messages)) messages, \(Quantities.bytes(queued.bytes)), oldest "
+            + Quantities.duration(seconds: queued.oldestSeconds)
+    }
+
+    private var disk: String {
+        let store = status.store
+        let share = store.budgetBytes > 0 ? Double(store.bytes) / Double(store.budgetBytes) : 0
+        let used = "\(Quantities.bytes(store.bytes)) of \(Quantities.bytes(store.budgetBytes))"
+        var text = Terminal.paint(used, share > 0.95 ? .red : share > 0.8 ? .yellow : nil)
+        text += ", \(Quantities.bytes(store.memoryBytes)) in memory"
+        if let day = store.writtenBytesPerDay, day.isFinite {
+            text += ", \(Quantities.bytes(Int64(max(0, min(day, 9e18))))) written a day"
+        }
+        return text
+    }
+
+    private func line(of uplink: StatusDocument.Uplink) -> String {
+        var text = "\(uplink.name)  " + Terminal.paint(uplink.state, UplinkCommand.colour(of: uplink.state))
+        if let since = uplink.sinceSeconds { text += " for \(Quantities.duration(seconds: since))" }
+        if let url = uplink.url, !url.isEmpty { text += "  \(url)" }
+        if let error = uplink.error, !error.isEmpty { text += "  " + Terminal.paint(error, .red) }
+        return text
+    }
+}

@@ -1,0 +1,139 @@
+import ArgumentParser
+import Glibc
+import Store
+
+/// `roost store [check | export]`: the database, with or without the daemon that has it.
+struct StoreCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "store",
+        abstract: "Verify the log, write it out as batches.",
+        discussion: """
+            EXAMPLES
+              roost store check
+              roost store export --route cloud/plant -o plant.lz4
+            """,
+        subcommands: [Check.self, Export.self])
+
+    /// Which database.
+    struct Place: ParsableArguments {
+        @Option(help: "The data directory. Default: ./data, then /var/lib/roost.")
+        var data: String?
+
+        var path: String {
+            if let data { return data }
+            let usual = ["data", "/var/lib/roost"]
+            return usual.first { access("\($0)/roost.db", F_OK) == 0 } ?? usual[0]
+        }
+
+        func open() throws -> Database {
+            guard access("\(path)/roost.db", F_OK) == 0 else {
+                throw Failure.refused(
+                    "\(path)/roost.db: \(String(cString: strerror(errno))). Name the data directory with --data.")
+            }
+            do throws(StoreError) {
+                return try Database.openReadOnly(path: path)
+            } catch {
+                throw Failure.refused(Self.text(error))
+            }
+        }
+
+        static func text(_ error: StoreError) -> String {
+            switch error {
+            case .locked(let path): "\(path) is in use by another process"
+            case .notWritable(let path, let errno): "\(path): \(String(cString: strerror(errno)))"
+            case .notADatabase(let path): "\(path) is not a Roost database"
+            case .newerSchema(let path, let found, let known):
+                "\(path) was written by a newer Roost (schema \(found), this one knows \(known)). Update roost."
+            case .corrupt(let path, let detail): "\(path) is damaged: \(detail)"
+            case .full(let path): "\(path): no space left"
+            case .failed(let path, let code, let detail): "\(path): \(detail) (\(code))"
+            }
+        }
+    }
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "check", abstract: "Verify every page, checksum, packet and counter; changes nothing.",
+            discussion: "EXAMPLE\n  roost store check --json | jq .ok")
+
+        @OptionGroup var place: Place
+
+        @Flag(help: "Print JSON instead of text.")
+        var json = false
+
+        private struct Report: Encodable {
+            var ok: Bool
+            var messages: Int
+            var bytes: Int
+            var segments: Int
+            var errors: [String]
+        }
+
+        func run() throws {
+            let check: StoreCheck
+            do {
+                check = try place.open().checkIntegrity()
+            } catch let error as StoreError {
+                throw Failure.refused(Place.text(error))
+            }
+            if json {
+                let report = Report(
+                    ok: check.ok, messages: check.messages, bytes: check.bytes, segments: check.segments,
+                    errors: check.errors)
+                Document.print(try Document.encode(report))
+            } else {
+                let counts =
+                    "\(Quantities.count(Int64(check.messages))) messages, \(Quantities.bytes(Int64(check.bytes))), "
+                    + "\(Quantities.count(Int64(check.segments))) segments"
+                for error in check.errors { Terminal.say(Terminal.paint(error, .red)) }
+                Terminal.say(
+                    check.ok
+                        ? Terminal.paint("ok", .green) + "  \(counts)"
+                        : "\(check.errors.count) faults  \(counts)")
+            }
+            guard check.ok else { throw Failure(code: .refused, message: "") }
+        }
+    }
+
+    struct Export: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "export", abstract: "Write what waits for the cloud as batches, end to end.",
+            discussion: """
+                The file is what the uplink would have sent, save that topics are as published and Message Expiry
+                Intervals as stored: `lz4 -dc` opens it, and a Roost receiver takes it and drops what it has.
+
+                EXAMPLES
+                  roost store export -o backlog.lz4
+                  roost store export --route cloud/plant | lz4 -dc | less
+                """)
+
+        @OptionGroup var place: Place
+
+        @Option(help: ArgumentHelp("This route alone.", valueName: "uplink/route"))
+        var route: String?
+
+        @Option(name: .shortAndLong, help: "File to write, which must not exist; without it standard output.")
+        var output: String?
+
+        @Option(help: "The node's id for the batches' headers. Default: the host's name.")
+        var node: String?
+
+        func run() throws {
+            guard output != nil || !Terminal.outputIsTerminal else {
+                throw Failure.usage("batches are no text: -o FILE, or a pipe")
+            }
+            let database = try place.open()
+            let target = try StoreExport.Target(path: output)
+            var export = StoreExport(node: node ?? StoreExport.hostName, route: route, target: target)
+            do {
+                try export.run(database)
+            } catch let error as StoreError {
+                throw Failure.refused(Place.text(error))
+            }
+            let counts =
+                "\(Quantities.count(Int64(export.messages))) messages in \(Quantities.count(Int64(export.batches))) batches"
+            Terminal.complain("\(counts), \(Quantities.bytes(Int64(export.bytes)))")
+            if let route, export.batches == 0 { throw Failure.refused("nothing waits in \(route)") }
+        }
+    }
+}
