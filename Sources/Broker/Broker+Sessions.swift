@@ -15,6 +15,8 @@ extension Broker {
         }
         if let session = old, connect.cleanStart || !session.isDurable {
             if let id = session.id { changes.append(.sessionRemoved(id)) }
+            // The client came back in time after our stop: its session goes, and nobody was lost.
+            if session.will?.isRestored == true { cancelWill(session) }
             end(session, storedAlready: true)
             old = nil
         }
@@ -62,7 +64,14 @@ extension Broker {
         session.isBehind = true
         session.updateSettling()
         for (identifier, known) in session.inbound where known.ticket != nil { session.inbound[identifier]?.ticket = nil }
-        if connection.isDisconnectedCleanly { cancelWill(session) } else { connectionLost(session) }
+        if isStopping {
+            // It stays in the store: who doesn't come back after the next start has it published then.
+            session.will = nil
+        } else if connection.isDisconnectedCleanly {
+            cancelWill(session)
+        } else {
+            connectionLost(session)
+        }
         logLine(.info, "\(text(session.clientIdentifier)) disconnected")
         guard session.isDurable, session.expiryInterval > 0 else {
             end(session, storedAlready: false)
@@ -94,6 +103,7 @@ extension Broker {
         session.waiting = []
         if let id = session.id, !storedAlready { log.lazily(.sessionRemoved(id)) }
         session.queue?.leaveAll()
+        figures.lostByEndedSessions += session.lostMessages
         if sessions[session.clientIdentifier] === session { sessions[session.clientIdentifier] = nil }
     }
 
@@ -109,6 +119,7 @@ extension Broker {
 
     func restore(_ state: StoredState) {
         for stored in state.sessions { restore(stored, state) }
+        log.retireOrphans()
         for (topic, record) in state.retained { restoreRetained(topic, record) }
         restoreWills(state)
     }

@@ -3,11 +3,11 @@ import MQTT
 import Store
 
 extension Broker {
-    /// `$SYS/broker/...`: the names that mosquitto users' dashboards read, retained in memory.
+    /// `$SYS/broker/...`: the names that mosquitto users' dashboards read, retained in memory. Called every ten seconds.
     public func publishSystemTopics() {
         let connected = sessions.values.count { $0.isConnected }
         let values: [(String, String)] = [
-            ("version", "roost"),
+            ("version", systemTopics.version),
             ("uptime", "\((loop.now - startedAt).components.seconds) seconds"),
             ("clients/connected", "\(connected)"),
             ("clients/active", "\(connected)"),
@@ -17,17 +17,52 @@ extension Broker {
             ("clients/maximum", "\(figures.maximumConnections)"),
             ("messages/received", "\(figures.messagesReceived)"),
             ("messages/sent", "\(figures.messagesSent)"),
-            ("messages/stored", "\(retained.count)"),
-            ("store/messages/count", "\(retained.count)"),
+            ("messages/stored", "\(retainedCount)"),
+            ("store/messages/count", "\(retainedCount)"),
             ("store/messages/bytes", "\(retained.bytes)"),
             ("publish/messages/received", "\(figures.publishesReceived)"),
             ("publish/messages/sent", "\(figures.publishesSent)"),
-            ("publish/messages/dropped", "\(figures.dropped)"),
+            ("publish/messages/dropped", "\(figures.dropped + lostBySessions)"),
             ("bytes/received", "\(figures.bytesReceived)"),
             ("bytes/sent", "\(figures.bytesSent)"),
             ("subscriptions/count", "\(tree.count)"),
-            ("retained messages/count", "\(retained.count)"),
+            ("retained messages/count", "\(retainedCount)"),
         ]
-        for (name, value) in values { publishOwn([UInt8]("$SYS/broker/\(name)".utf8), [UInt8](value.utf8)) }
+        publishSystem(values)
+        updateLoads()
+        publishSystem(systemTopics.loads.topics.map { ("load/\($0.name)", $0.value) })
+        publishUplinkTopics()
+    }
+
+    /// The part about uplinks; also called when a link's state changes.
+    public func publishUplinkTopics() {
+        for (name, isConnected) in systemTopics.uplinks() {
+            let queues = routes.filter { $0.uplink == name }.map(\.queue)
+            let oldest = queues.compactMap(\.oldest).min()
+            let age = oldest.map { max(log.clock.now - $0, 0) / 1000 } ?? 0
+            publishSystem([
+                ("uplink/\(name)/state", isConnected ? "1" : "0"),
+                ("uplink/\(name)/queued/messages", "\(queues.reduce(0) { $0 + $1.messages })"),
+                ("uplink/\(name)/queued/bytes", "\(queues.reduce(0) { $0 + $1.bytes })"),
+                ("uplink/\(name)/oldest/seconds", "\(age)"),
+            ])
+        }
+    }
+
+    private func updateLoads() {
+        systemTopics.loads.update(
+            [
+                ("messages/received", figures.messagesReceived), ("messages/sent", figures.messagesSent),
+                ("publish/dropped", figures.dropped + lostBySessions),
+                ("publish/received", figures.publishesReceived), ("publish/sent", figures.publishesSent),
+                ("bytes/received", figures.bytesReceived), ("bytes/sent", figures.bytesSent),
+                ("sockets", figures.connectionsAccepted), ("connections", figures.connectsAccepted),
+            ], at: loop.now)
+    }
+
+    private func publishSystem(_ values: [(String, String)]) {
+        for (name, value) in values where systemTopics.note(name, value) {
+            publishOwn([UInt8]("$SYS/broker/\(name)".utf8), [UInt8](value.utf8))
+        }
     }
 }

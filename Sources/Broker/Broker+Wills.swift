@@ -7,12 +7,15 @@ final class PendingWill {
     let will: Will
     /// Seconds.
     let keepAlive: UInt16
+    /// The run before left it: its client has lost us, and not we our client.
+    let isRestored: Bool
     /// Runs once the connection is gone, while the Will Delay Interval does.
     var timer: Timer?
 
-    init(_ will: Will, keepAlive: UInt16) {
+    init(_ will: Will, keepAlive: UInt16, isRestored: Bool = false) {
         self.will = will
         self.keepAlive = keepAlive
+        self.isRestored = isRestored
     }
 }
 
@@ -73,7 +76,7 @@ extension Broker {
             guard let (will, keepAlive) = decodeWill(entry.value) else { continue }
             let session = sessions[entry.key] ?? Session(clientIdentifier: entry.key, broker: self)
             sessions[entry.key] = session
-            let pending = PendingWill(will, keepAlive: keepAlive)
+            let pending = PendingWill(will, keepAlive: keepAlive, isRestored: true)
             session.will = pending
             let wait = max(Double(will.delay), 1.5 * Double(keepAlive), 30)
             pending.timer = loop.schedule(after: .milliseconds(Int64(wait * 1000))) { [weak self, weak session] in

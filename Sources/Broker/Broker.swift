@@ -43,6 +43,11 @@ public final class Broker {
     private var template = PublishTemplate()
     private var waitingConnections: [ObjectIdentifier: Connection] = [:]
     public let startedAt: Instant
+    /// `shutDown` was called.
+    private(set) var isStopping = false
+    /// Messages that wait in memory for sessions that end with their connection: their own limits bound them, and nobody
+    /// else waits for them.
+    let waitingMeter = MemoryMeter()
     /// Closes connections that have waited too long for a store that takes nothing.
     private var refusalTimer: Timer?
 
@@ -54,11 +59,29 @@ public final class Broker {
         startedAt = log.loop.now
         log.onRoom = { [unowned self] in replayWaiting() }
         restore(state)
+        scheduleTidying()
     }
 
+    /// Sessions leave the streams of sets that exist no more, so that they don't pile up where subscriptions change.
+    private func scheduleTidying() {
+        loop.schedule(after: Self.tidyingInterval) { [weak self] in
+            guard let self else { return }
+            let idle = loop.now - Self.tidyingInterval
+            for session in sessions.values { session.queue?.leaveFinishedStreams(idleSince: idle) }
+            scheduleTidying()
+        }
+    }
+
+    private static let tidyingInterval = Duration.seconds(60)
+
     public var subscriptionCount: Int { tree.count }
-    public var retainedCount: Int { retained.count }
-    public var version: String { "roost" }
+    /// Without our own in `$SYS`; the bytes are with them.
+    public var retainedCount: Int { max(retained.count - systemTopics.count, 0) }
+    public var retainedBytes: Int { retained.bytes }
+    public let systemTopics = SystemTopics()
+
+    /// Messages that sessions lost to their limits, or to eviction.
+    public var lostBySessions: UInt64 { sessions.values.reduce(figures.lostByEndedSessions) { $0 + $1.lostMessages } }
 
     func logLine(_ level: Severity, _ line: @autoclosure () -> String) { logger?(level, line()) }
 
@@ -90,8 +113,8 @@ public final class Broker {
 
     /// Tells every client that the server goes, and closes. No Will is published for it.
     public func shutDown() {
+        isStopping = true
         for connection in Array(connections.values) {
-            connection.isDisconnectedCleanly = true
             connection.disconnect(with: .serverShuttingDown)
         }
     }
@@ -99,13 +122,23 @@ public final class Broker {
     // MARK: Waiting for the store
 
     /// The store can't take this PUBLISH now: its connection holds it.
-    func mustWait(_ packet: RawPacket, _ version: ProtocolVersion) -> Bool {
-        if log.isRefusing { return version != .v5 && (packet.flags >> 1) & 3 > 0 }
-        return log.isFull
+    func mustWait(_ packet: RawPacket, from connection: Connection) -> Bool {
+        guard log.isRefusing else { return log.isFull }
+        return connection.version != .v5 && (packet.flags >> 1) & 3 > 0 && needsStore(packet, from: connection)
+    }
+
+    /// The message can't be acknowledged without being kept. What isn't valid is found out when it is taken.
+    private func needsStore(_ packet: RawPacket, from connection: Connection) -> Bool {
+        guard let session = connection.session, let publish = try? PublishView(packet, version: connection.version),
+            let destinations = destinations(of: publish.topic, .client(session))
+        else { return false }
+        return publish.retain || !destinations.durable.isEmpty || !destinations.routes.isEmpty
+            || (publish.qos == .exactlyOnce && session.isDurable)
     }
 
     func waits(_ connection: Connection) {
         waitingConnections[ObjectIdentifier(connection)] = connection
+        log.isRoomAwaited = true
         startRefusing()
     }
 
@@ -116,6 +149,7 @@ public final class Broker {
             connection.replayHeld()
             if !connection.held.isEmpty, connection.state == .accepted {
                 waitingConnections[ObjectIdentifier(connection)] = connection
+                log.isRoomAwaited = true
             }
         }
     }
@@ -169,7 +203,7 @@ public final class Broker {
             return .done(.notAuthorized)
         }
         let streams = durableStreams(destinations, publish.qos, origin)
-        let setsRetained = publish.retain && limits.retainAvailable
+        let setsRetained = publish.retain && mayRetain(publish)
         var inbound: Change?
         if publish.qos == .exactlyOnce, case .client(let session) = origin, let id = session.id {
             inbound = .inbound(id, UInt16(truncatingIfNeeded: ticket))
@@ -218,7 +252,7 @@ public final class Broker {
     func hold(_ publish: PublishView) {
         guard let destinations = destinations(of: publish.topic, .node) else { return }
         let streams = durableStreams(destinations, publish.qos, .node)
-        let setsRetained = publish.retain && limits.retainAvailable
+        let setsRetained = publish.retain && mayRetain(publish)
         let message = Message(
             publish, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now), meter: log.meter)
         hold(message, destinations, streams, setsRetained, [], nil, 0)
@@ -375,15 +409,16 @@ public final class Broker {
     // MARK: Retained messages
 
     private func setRetained(_ message: Message) {
-        guard !message.payload.isEmpty else {
-            retained.set(message.topic, nil)
-            return
+        retained.set(message.topic, message.payload.isEmpty ? nil : message)
+    }
+
+    private func mayRetain(_ publish: PublishView) -> Bool {
+        guard limits.retainAvailable else { return false }
+        guard !publish.payload.isEmpty, retained.count >= limits.retained, !retained.contains(publish.topic) else {
+            return true
         }
-        guard retained.count < limits.retained || retained.contains(message.topic) else {
-            logLine(.warning, "retained limit of \(limits.retained) reached: \(text(message.topic)) is not kept")
-            return
-        }
-        retained.set(message.topic, message)
+        logLine(.warning, "retained limit of \(limits.retained) reached: \(text(publish.topic)) is not kept")
+        return false
     }
 
     /// Keeps a message of our own ($SYS) as retained in memory, and routes it.
@@ -410,6 +445,8 @@ public final class Broker {
         retained.match(subscription.filter) { message in
             guard !message.isExpired(at: now) else { return }
             let qos = min(message.qos, subscription.qos)
+            let direct = StreamMember(
+                session: SessionID(rawValue: 0), qos: 0, retainAsPublished: true, subscriptionIdentifiers: identifiers)
             if qos != .atMostOnce, let queue = session.queue {
                 let member = StreamMember(
                     session: queue.session, qos: qos.rawValue, retainAsPublished: true,
@@ -421,11 +458,8 @@ public final class Broker {
             } else if qos != .atMostOnce {
                 session.enqueue(
                     Session.Waiting(message: message, qos: qos, retain: true, subscriptionIdentifiers: identifiers))
-            } else if !connection.isOverflowing, connection.canSend(message) {
-                let member = StreamMember(
-                    session: SessionID(rawValue: 0), qos: 0, retainAsPublished: true,
-                    subscriptionIdentifiers: identifiers)
-                connection.send(message, qos: .atMostOnce, member: member, identifier: 0, isDuplicate: false, now: now)
+            } else if !connection.isOverflowing, connection.canSend(message, qos: .atMostOnce, member: direct) {
+                connection.send(message, qos: .atMostOnce, member: direct, identifier: 0, isDuplicate: false, now: now)
             } else {
                 figures.dropped += 1
             }

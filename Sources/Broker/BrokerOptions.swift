@@ -54,10 +54,14 @@ public struct BrokerFigures: Sendable {
     public var publishesSent: UInt64 = 0
     /// Messages that nobody will get: no room for QoS 0, a session's limit, a full store.
     public var dropped: UInt64 = 0
+    /// What sessions that are over had lost.
+    public var lostByEndedSessions: UInt64 = 0
     public var bytesReceived: UInt64 = 0
     public var bytesSent: UInt64 = 0
     public var connectionsAccepted: UInt64 = 0
     public var connectionsFailed: UInt64 = 0
+    /// CONNECTs that were accepted.
+    public var connectsAccepted: UInt64 = 0
     public var maximumConnections = 0
 
     public init() {}

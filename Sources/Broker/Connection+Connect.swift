@@ -47,6 +47,7 @@ extension Connection {
     private func accept(_ connect: Connect, sessionPresent: Bool, assigned: String?) {
         guard state == .accepting, let session else { return }
         state = .accepted
+        broker.figures.connectsAccepted += 1
         var connack = Connack(reason: .success, sessionPresent: sessionPresent)
         if version == .v5 {
             connack.receiveMaximum = limits.inflight
@@ -84,7 +85,8 @@ extension Connection {
             }
             broker.changeExpiry(of: session, to: min(interval, limits.sessionExpiry))
         }
-        isDisconnectedCleanly = packet.reason != .disconnectWithWill
+        // Any other reason leaves the Will Message to be published [MQTT-3.1.2-10].
+        isDisconnectedCleanly = packet.reason == .normalDisconnection
         close()
     }
 }

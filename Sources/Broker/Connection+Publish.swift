@@ -5,7 +5,7 @@ import Store
 extension Connection {
     /// PUBLISH from the client. False: it can't be taken yet, and reading is paused.
     func publish(_ packet: RawPacket) throws(MQTTError) -> Bool {
-        guard held.isEmpty, !broker.mustWait(packet, version) else { return hold(packet) }
+        guard held.isEmpty, !broker.mustWait(packet, from: self) else { return hold(packet) }
         try take(packet)
         return true
     }
@@ -23,7 +23,7 @@ extension Connection {
 
     private func route(_ publish: PublishView) throws(MQTTError) {
         try check(publish)
-        guard let session else { return }
+        guard let session, try !isTooLarge(publish) else { return }
         switch publish.qos {
         case .atMostOnce:
             _ = broker.route(publish, from: .client(session), waiter: nil, ticket: 0)
@@ -47,13 +47,28 @@ extension Connection {
         guard !publish.retain || limits.retainAvailable else {
             throw MQTTError(.retainNotSupported, "[MQTT-3.2.2-14] retained messages are not available")
         }
-        guard publish.qos == .atMostOnce || version != .v5 || isWithinReceiveMaximum else {
+        guard publish.qos == .atMostOnce || version != .v5 || isWithinReceiveMaximum(publish) else {
             throw MQTTError(.receiveMaximumExceeded, "[MQTT-3.3.4-9] more unacknowledged PUBLISHes than Receive Maximum")
         }
     }
 
-    private var isWithinReceiveMaximum: Bool {
-        (pubacks?.count ?? 0) + (session?.inbound.count ?? 0) < Int(limits.inflight)
+    /// Counts what came on this connection: a session's older identifiers only wait for their PUBREL.
+    private func isWithinReceiveMaximum(_ publish: PublishView) -> Bool {
+        if publish.qos == .exactlyOnce, openExactlyOnce.contains(publish.packetIdentifier) { return true }
+        return (pubacks?.count ?? 0) + openExactlyOnce.count < Int(limits.inflight)
+    }
+
+    /// A payload above the limit is refused where MQTT has words for it; at QoS 0 it is dropped.
+    private func isTooLarge(_ publish: PublishView) throws(MQTTError) -> Bool {
+        guard limits.payloadBytes > 0, publish.payload.count > limits.payloadBytes else { return false }
+        broker.figures.dropped += 1
+        switch publish.qos {
+        case .atMostOnce: break
+        case _ where version != .v5: throw MQTTError(.packetTooLarge, "a payload above \(limits.payloadBytes) bytes")
+        case .atLeastOnce: pubacks?.acknowledge(publish.packetIdentifier, .quotaExceeded)
+        case .exactlyOnce: pubrecs?.acknowledge(publish.packetIdentifier, .quotaExceeded)
+        }
+        return true
     }
 
     // MARK: QoS 2
@@ -61,11 +76,12 @@ extension Connection {
     private func receiveExactlyOnce(_ publish: PublishView, _ session: Session) {
         guard let pubrecs else { return }
         let identifier = publish.packetIdentifier
+        openExactlyOnce.insert(identifier)
         if let known = session.inbound[identifier] {
             // Sent again: it was taken, and is not routed twice [MQTT-4.3.3-10].
             if known.isSafe {
                 pubrecs.acknowledge(identifier, .success)
-            } else {
+            } else if known.ticket == nil {
                 session.inbound[identifier]?.ticket = pubrecs.wait(identifier)
             }
             return
@@ -78,6 +94,7 @@ extension Connection {
     func pubrel(_ acknowledgement: Acknowledgement) {
         guard let session, let pubcomps else { return }
         let identifier = acknowledgement.packetIdentifier
+        openExactlyOnce.remove(identifier)
         guard let known = session.inbound[identifier], known.isSafe else {
             pubcomps.acknowledge(identifier, version == .v5 ? .packetIdentifierNotFound : .success)
             return
@@ -140,10 +157,10 @@ extension Connection {
     /// The store has room again, or doesn't refuse any more: what waits goes first.
     func replayHeld() {
         var failure: MQTTError?
-        held.replay { bytes in
+        held.replay(now: broker.loop.now) { bytes in
             do throws(MQTTError) {
                 guard state == .accepted, let packet = try readFrame(bytes, maximum: bytes.count, version: version),
-                    !broker.mustWait(packet, version)
+                    !broker.mustWait(packet, from: self)
                 else { return 0 }
                 try take(packet)
                 return packet.length
@@ -165,7 +182,12 @@ extension Session: SafetyWaiter {
     public func messageIsSettled(ticket: UInt64, reason: ReasonCode) {
         let identifier = UInt16(truncatingIfNeeded: ticket)
         guard let known = inbound[identifier], !known.isSafe else { return }
-        if reason.isError { inbound[identifier] = nil } else { inbound[identifier]?.isSafe = true }
+        if reason.isError {
+            inbound[identifier] = nil
+            connection?.openExactlyOnce.remove(identifier)
+        } else {
+            inbound[identifier]?.isSafe = true
+        }
         if let place = known.ticket { connection?.pubrecs?.settle(place, reason) }
         inbound[identifier]?.ticket = nil
     }

@@ -40,7 +40,7 @@ extension Connection {
 
     private func refusal(of requested: Subscription, _ session: Session) -> ReasonCode? {
         requested.filter.withUnsafeBytes { bytes in
-            guard let filter = try? TopicFilter(bytes) else { return .topicFilterInvalid }
+            guard let filter = try? TopicFilter(bytes) else { return failure(.topicFilterInvalid) }
             guard !filter.isShared else { return failure(.sharedSubscriptionsNotSupported) }
             guard TopicName.levels(bytes) <= limits.topicLevels else { return failure(.topicFilterInvalid) }
             guard broker.access.maySubscribe(session.identity, filter: bytes) else { return failure(.notAuthorized) }

@@ -34,6 +34,8 @@ public final class Connection: ByteStreamDelegate {
     var pubacks: AcknowledgementQueue?
     var pubrecs: AcknowledgementQueue?
     var pubcomps: AcknowledgementQueue?
+    /// Packet Identifiers of QoS 2 messages that came on this connection and whose PUBREL hasn't.
+    var openExactlyOnce: Set<UInt16> = []
     /// Publishes that wait until the store can take them.
     var held = HeldPublishes()
     var isDisconnectedCleanly = false
@@ -148,18 +150,29 @@ public final class Connection: ByteStreamDelegate {
     }
 
     /// The client's Maximum Packet Size allows it [MQTT-3.1.2-24]; what it doesn't counts as delivered.
-    func canSend(_ message: Message) -> Bool { message.byteCount + 16 <= maximumPacketSize || maximumPacketSize == .max }
+    func canSend(_ message: Message, qos: QoS, member: StreamMember) -> Bool {
+        guard maximumPacketSize != .max else { return true }
+        let head = head(message, qos: qos, member: member, identifier: 1, isDuplicate: false, now: 0)
+        return head.encodedLength(version: version, payloadCount: message.payload.count) <= maximumPacketSize
+    }
 
     func send(
         _ message: Message, qos: QoS, member: StreamMember, identifier: UInt16, isDuplicate: Bool, now: Int64
     ) {
-        let head = PublishHead(
+        send(
+            head(message, qos: qos, member: member, identifier: identifier, isDuplicate: isDuplicate, now: now),
+            message.payload)
+    }
+
+    private func head(
+        _ message: Message, qos: QoS, member: StreamMember, identifier: UInt16, isDuplicate: Bool, now: Int64
+    ) -> PublishHead {
+        PublishHead(
             topic: message.topic, qos: qos, isDuplicate: isDuplicate,
             retain: message.retain && member.retainAsPublished, packetIdentifier: identifier,
             properties: version == .v5 ? message.lastingProperties : UnsafeRawBufferPointer(start: nil, count: 0),
             subscriptionIdentifiers: version == .v5 ? member.subscriptionIdentifiers : [],
             messageExpiryInterval: message.remainingExpiry(at: now))
-        send(head, message.payload)
     }
 
     /// A message on its way to many. False: it is too large for this client.

@@ -5,7 +5,8 @@ import Store
 final class Destinations {
     /// One subscriber's delivery, several matching subscriptions taken together: the highest QoS, every identifier.
     struct Delivery {
-        unowned let session: Session
+        /// Strong: a message that waits for its commit may outlive its subscriber.
+        let session: Session
         var qos: QoS
         var retainAsPublished: Bool
         var subscriptionIdentifiers: [UInt32]

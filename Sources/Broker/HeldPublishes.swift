@@ -4,7 +4,7 @@ import MQTT
 /// PUBLISH packets that the store can't take yet, in their order, while the packets between them are served.
 struct HeldPublishes: ~Copyable {
     private var bytes = ByteBuffer()
-    /// Since when the oldest waits.
+    /// Since when nothing was taken.
     private(set) var since: Instant?
 
     /// Bytes that one connection may hold; beyond it, QoS 0 is dropped, and nothing is read.
@@ -19,11 +19,12 @@ struct HeldPublishes: ~Copyable {
     }
 
     /// Offers the packets in order until one isn't taken.
-    mutating func replay(_ take: (UnsafeRawBufferPointer) -> Int) {
+    mutating func replay(now: Instant, _ take: (UnsafeRawBufferPointer) -> Int) {
         while !bytes.isEmpty {
             let taken = bytes.withBytes(take)
             guard taken > 0 else { return }
             bytes.consume(taken)
+            since = now
         }
         since = nil
     }

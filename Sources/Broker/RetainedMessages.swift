@@ -11,6 +11,8 @@ final class RetainedMessages {
     private let root = Node()
     private(set) var count = 0
     private(set) var bytes = 0
+    /// Retained messages wait for nobody, so they don't count against the log's memory.
+    private let meter = MemoryMeter()
 
     /// Sets the topic's retained message; nil removes it.
     func set(_ topic: UnsafeRawBufferPointer, _ message: Message?) {
@@ -27,6 +29,7 @@ final class RetainedMessages {
         }
         if let old = node.message { bytes -= old.byteCount } else { count += 1 }
         node.message = message
+        message?.charge(to: meter)
         bytes += message?.byteCount ?? 0
     }
 

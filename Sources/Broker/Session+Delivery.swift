@@ -7,8 +7,8 @@ extension Session {
 
     /// A message was just appended for this session: it goes out at once if nothing is before it.
     func offer(_ membership: SessionQueue.Membership, _ number: UInt64, _ message: Message) {
-        guard let connection, !isBehind, hasRoom, resends.isEmpty, !message.isHeld, !connection.isCongested,
-            membership.isNext(number)
+        guard let connection, connection.isAccepted, !isBehind, hasRoom, resends.isEmpty, !message.isHeld,
+            !connection.isCongested, membership.isNext(number)
         else {
             isBehind = true
             updateSettling()
@@ -57,7 +57,7 @@ extension Session {
         let now = broker.log.clock.now
         let member = item.membership.member
         let qos = min(item.message.qos, QoS(rawValue: member.qos) ?? .atLeastOnce)
-        guard !item.message.isExpired(at: now), connection.canSend(item.message) else {
+        guard !item.message.isExpired(at: now), connection.canSend(item.message, qos: qos, member: member) else {
             broker.figures.dropped += 1
             queue.finish(item.membership, item.number)
             return
@@ -89,6 +89,7 @@ extension Session {
                 return
             }
             outbound[identifier]?.state = .published
+            outbound[identifier]?.isSent = connection != nil
             // A connection that came meanwhile sends it again by itself.
             guard let connection, !resends.contains(identifier) else { return }
             outbound[identifier]?.sentAt = broker.loop.now
@@ -126,14 +127,15 @@ extension Session {
                 switch queue.reread(membership, delivery.number) {
                 case .loading: return false
                 case .end, .missing:
-                    finish(identifier)
+                    complete(identifier)
                 case .message(let message):
                     connection.send(
                         message, qos: delivery.qos, member: membership.member, identifier: identifier,
-                        isDuplicate: true, now: broker.log.clock.now)
+                        isDuplicate: delivery.isSent, now: broker.log.clock.now)
                 }
             }
             outbound[identifier]?.sentAt = broker.loop.now
+            outbound[identifier]?.isSent = true
             resends.removeFirst()
         }
         return true
@@ -178,6 +180,7 @@ extension Session {
         isBehind = true
         let limits = connection.limits
         waiting.append(item)
+        item.message.charge(to: broker.waitingMeter)
         waitingBytes += item.message.byteCount
         while waiting.count > limits.sessionMessages || waitingBytes > limits.sessionBytes {
             let lost = limits.sessionFullLosesNewest ? waiting.removeLast() : waiting.removeFirst()
@@ -188,13 +191,13 @@ extension Session {
 
     private func deliver(_ item: Waiting, on connection: Connection) {
         let now = broker.log.clock.now
-        guard !item.message.isExpired(at: now), connection.canSend(item.message) else {
-            broker.figures.dropped += 1
-            return
-        }
         let member = StreamMember(
             session: SessionID(rawValue: 0), qos: item.qos.rawValue, retainAsPublished: item.retain,
             subscriptionIdentifiers: item.subscriptionIdentifiers)
+        guard !item.message.isExpired(at: now), connection.canSend(item.message, qos: item.qos, member: member) else {
+            broker.figures.dropped += 1
+            return
+        }
         var identifier: UInt16 = 0
         if item.qos != .atMostOnce {
             identifier = takeIdentifier()
@@ -209,12 +212,18 @@ extension Session {
 
     /// PUBACK, or PUBCOMP, or a PUBREC that refuses: the delivery is over.
     func finish(_ identifier: UInt16) {
-        guard let delivery = outbound.removeValue(forKey: identifier) else { return }
+        guard complete(identifier) else { return }
+        if isBehind { pump() } else if queue != nil { updateSettling() }
+    }
+
+    @discardableResult
+    private func complete(_ identifier: UInt16) -> Bool {
+        guard let delivery = outbound.removeValue(forKey: identifier) else { return false }
         if let membership = delivery.membership {
             queue?.finish(membership, delivery.number)
             if delivery.qos == .exactlyOnce, let id { broker.log.lazily(.outboundRemoved(id, identifier)) }
         }
-        if isBehind { pump() } else if queue != nil { updateSettling() }
+        return true
     }
 
     func received(_ acknowledgement: Acknowledgement) {

@@ -24,6 +24,8 @@ public final class Session {
         var membership: SessionQueue.Membership?
         var number: UInt64
         var sentAt: Instant
+        /// It was sent, or may have been in an earlier run: the next time is with DUP [MQTT-3.3.1-1].
+        var isSent = true
     }
 
     /// A QoS 2 message whose PUBREL is awaited.
@@ -49,9 +51,9 @@ public final class Session {
     public internal(set) var connection: Connection?
     var subscriptions: [[UInt8]: SubscriptionState] = [:]
     /// Seconds; `UInt32.max`: never.
-    var expiryInterval: UInt32 = 0
+    public internal(set) var expiryInterval: UInt32 = 0
     /// Store time at which the client left.
-    var disconnectedAt: Int64?
+    public internal(set) var disconnectedAt: Int64?
     var expiryTimer: Timer?
     var will: PendingWill?
 
@@ -82,6 +84,10 @@ public final class Session {
     public var queuedMessages: Int { queue?.waitingMessages ?? waiting.count }
     public var queuedBytes: Int { queue?.waitingBytes ?? waitingBytes }
     public var inflightCount: Int { outbound.count }
+    /// Messages that the session lost to its limits, or to eviction.
+    public var lostMessages: UInt64 { queue?.lost ?? 0 }
+    /// The session is full and loses messages now.
+    public var isLosing: Bool { queue?.losesEpisode ?? false }
 
     var hasRoom: Bool { outbound.count < window }
 

@@ -36,3 +36,21 @@ bool linux_clock_is_synchronised(void) {
 const char *linux_error_text(int number) {
     return strerrordesc_np(number);
 }
+
+bool linux_peer_credentials(int socket, pid_t *process, uid_t *user, gid_t *group) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return false;
+    // A TCP socket answers with process 0 and no user.
+    if (credentials.pid == 0 && credentials.uid == (uid_t)-1) return false;
+    *process = credentials.pid;
+    *user = credentials.uid;
+    *group = credentials.gid;
+    return true;
+}
+
+int linux_peer_groups(int socket, gid_t *groups, unsigned count) {
+    socklen_t length = count * sizeof *groups;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &length) != 0) return -1;
+    return (int)(length / sizeof *groups);
+}

@@ -25,7 +25,12 @@ extension MQTTClient {
         public var maximumPacketSize = Options.largestPacket
         /// Topic Aliases that the Server may use towards us; 0: none.
         public var topicAliasMaximum: UInt16 = 0
+        /// Response Information in CONNACK is wanted.
+        public var requestResponseInformation = false
         public var userProperties: [UserProperty] = []
+        /// Enhanced authentication (MQTT 5 §4.12): the exchange goes on by `didReceive auth` and `authenticate`. Nil: none.
+        public var authenticationMethod: String?
+        public var authenticationData: [UInt8]?
 
         /// The most PUBLISHes with QoS above 0 that we leave unacknowledged, whatever the Server allows. It is what
         /// bounds a client of an MQTT 3.1.1 Server, which announces no Receive Maximum.

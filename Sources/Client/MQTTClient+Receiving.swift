@@ -61,14 +61,24 @@ extension MQTTClient: ByteStreamDelegate {
         case .pingresp: receivePong()
         case .disconnect:
             guard version == .v5 else { throw MQTTError(.protocolError, "a Server's DISCONNECT on MQTT 3.1.1") }
-            let disconnect = try Disconnect(packet, version: version)
+            let disconnect = try Disconnect(packet, version: version, from: .server)
             finish(.serverDisconnected(disconnect.reason, disconnect.reasonString ?? ""))
+        case .auth where options.authenticationMethod != nil: try receiveAuth(packet)
         case .connect, .connack, .subscribe, .unsubscribe, .pingreq, .auth:
             throw MQTTError(.protocolError, "a packet that a Server may not send here")
         }
     }
 
+    private func receiveAuth(_ packet: RawPacket) throws(MQTTError) {
+        let auth = try Auth(packet, version: version, from: .server)
+        guard auth.authenticationMethod == nil || auth.authenticationMethod == options.authenticationMethod else {
+            throw MQTTError(.protocolError, "[MQTT-4.12.0-5] another Authentication Method")
+        }
+        delegate?.client(self, didReceive: auth)
+    }
+
     private func receiveFirst(_ packet: RawPacket) throws(MQTTError) {
+        if packet.type == .auth, version == .v5, options.authenticationMethod != nil { return try receiveAuth(packet) }
         guard packet.type == .connack else {
             throw MQTTError(.protocolError, "[MQTT-3.2.0-1] the first packet is no CONNACK")
         }

@@ -80,6 +80,14 @@ extension MQTTClient {
         return identifier
     }
 
+    /// Sends AUTH: the next step of enhanced authentication, or with `.reAuthenticate` its beginning on a connection that
+    /// stands.
+    public func authenticate(_ data: [UInt8]?, reason: ReasonCode = .continueAuthentication) {
+        guard version == .v5, state == .handshake || state == .connected, let method = options.authenticationMethod
+        else { return }
+        write(Auth(reason: reason, authenticationMethod: method, authenticationData: data).encode())
+    }
+
     /// Acknowledges an inbound PUBLISH: PUBACK for QoS 1, PUBREC for QoS 2 (PUBCOMP is the client's own affair). Answers
     /// leave in the order their PUBLISHes came, so one that isn't acknowledged holds back those behind it.
     ///

@@ -155,7 +155,10 @@ public final class MQTTClient {
             connect.maximumPacketSize = UInt32(clamping: options.maximumPacketSize)
         }
         connect.topicAliasMaximum = options.topicAliasMaximum
+        connect.requestResponseInformation = options.requestResponseInformation
         connect.userProperties = options.userProperties
+        connect.authenticationMethod = options.authenticationMethod
+        connect.authenticationData = options.authenticationMethod == nil ? nil : options.authenticationData
         return connect
     }
 
@@ -178,6 +181,7 @@ public final class MQTTClient {
         delegate?.client(self, didConnect: connack)
         // The Server had answered PUBREC for these: they are its own, and there is no PUBCOMP to wait for.
         for identifier in received where number == connectionNumber {
+            window.finish(identifier)
             delegate?.client(self, didAcknowledge: identifier, reason: .success)
         }
     }

@@ -27,6 +27,9 @@ public protocol MQTTClientDelegate: AnyObject {
     /// UNSUBACK; on MQTT 3.1.1, which has no codes in it, `reasons` is empty.
     func client(_ client: MQTTClient, didUnsubscribe identifier: UInt16, reasons: [ReasonCode])
 
+    /// The Server goes on with enhanced authentication; answer with `authenticate`.
+    func client(_ client: MQTTClient, didReceive auth: Auth)
+
     /// A PINGREQ is unanswered for `pingTimeout`: the link is in doubt. Once for each PINGREQ.
     func clientDidMissPing(_ client: MQTTClient)
 
@@ -41,6 +44,7 @@ extension MQTTClientDelegate {
     public func client(_ client: MQTTClient, didRefuse reason: ReasonCode) {}
     public func client(_ client: MQTTClient, didSubscribe identifier: UInt16, reasons: [ReasonCode]) {}
     public func client(_ client: MQTTClient, didUnsubscribe identifier: UInt16, reasons: [ReasonCode]) {}
+    public func client(_ client: MQTTClient, didReceive auth: Auth) {}
     public func clientDidMissPing(_ client: MQTTClient) {}
     public func clientDidReceivePong(_ client: MQTTClient) {}
     public func clientDidDrain(_ client: MQTTClient) {}

@@ -81,10 +81,11 @@ struct OutboundWindow {
         return due
     }
 
-    /// The Server has no Session: forgets everything, and names what had come as far as PUBREC.
+    /// The Server has no Session: forgets all but what had come as far as PUBREC, and names that. Its identifiers stay
+    /// taken until each is finished.
     mutating func forgetSession() -> [UInt16] {
         let received = releasedInOrder()
-        entries.removeAll()
+        entries = entries.filter { if case .released = $0.value.phase { true } else { false } }
         inFlight = 0
         return received
     }

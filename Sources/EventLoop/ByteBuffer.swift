@@ -6,12 +6,12 @@ public struct ByteBuffer: ~Copyable {
     private static let largeBlock = 64 * 1024
     private static let smallestBlock = 256
 
-    private var block: UnsafeMutableRawPointer?
-    private var start = 0
-    private var end = 0
+    @usableFromInline var block: UnsafeMutableRawPointer?
+    @usableFromInline var start = 0
+    @usableFromInline var end = 0
 
     /// Bytes in the block.
-    public private(set) var capacity = 0
+    public internal(set) var capacity = 0
 
     /// How far the block was filled when it was last emptied: the size the next one starts with, so that a connection with
     /// steady bursts doesn't grow through every size each time.
@@ -23,19 +23,24 @@ public struct ByteBuffer: ~Copyable {
         block?.deallocate()
     }
 
+    @inlinable
     public var count: Int { end - start }
+    @inlinable
     public var isEmpty: Bool { end == start }
 
+    @inlinable
     public mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress, bytes.count > 0 else { return }
         reserve(bytes.count).copyMemory(from: source, byteCount: bytes.count)
         end += bytes.count
     }
 
+    @inlinable
     public mutating func append(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { append($0) }
     }
 
+    @inlinable
     public mutating func append(byte: UInt8) {
         reserve(1).storeBytes(of: byte, as: UInt8.self)
         end += 1
@@ -43,17 +48,20 @@ public struct ByteBuffer: ~Copyable {
 
     /// Room for `count` bytes behind the last; the pointer is valid until the buffer is next changed. Fill it, then
     /// `commit(_:)`.
+    @inlinable
     public mutating func reserve(_ count: Int) -> UnsafeMutableRawPointer {
         if let block, capacity - end >= count { return block + end }
         return makeRoom(count)
     }
 
     /// Takes the first `count` bytes of what `reserve(_:)` gave as appended.
+    @inlinable
     public mutating func commit(_ count: Int) {
         precondition(count >= 0 && count <= capacity - end, "committed more than was reserved")
         end += count
     }
 
+    @inlinable
     public func withBytes<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -81,6 +89,7 @@ public struct ByteBuffer: ~Copyable {
     // MARK: - For streams
 
     /// The bytes where they are; valid until the buffer is next changed.
+    @usableFromInline
     var bytes: UnsafeRawBufferPointer {
         guard let block else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         return UnsafeRawBufferPointer(start: block + start, count: end - start)
@@ -107,7 +116,8 @@ public struct ByteBuffer: ~Copyable {
 
     // MARK: - Blocks
 
-    private mutating func makeRoom(_ room: Int) -> UnsafeMutableRawPointer {
+    @usableFromInline
+    mutating func makeRoom(_ room: Int) -> UnsafeMutableRawPointer {
         precondition(room >= 0, "room for a negative count")
         guard let block else {
             moveToBlock(ofAtLeast: max(room, Int(hint)))

@@ -136,6 +136,9 @@ open class ByteStream {
     /// `didReceive`: what that call consumes isn't known yet.
     open func detach() -> DetachedStream? { nil }
 
+    /// Who is at the other end, where the kernel knows: on a Unix socket.
+    open var peerCredentials: PeerCredentials? { nil }
+
     // MARK: - For subclasses: the edge
 
     /// Hands bytes to the edge and returns how many it took. Fewer than given means that the stream is blocked until the

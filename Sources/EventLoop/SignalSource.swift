@@ -20,8 +20,8 @@ public final class SignalSource: DescriptorHandler {
         let number = signalfd(-1, &set, Int32(O_NONBLOCK | O_CLOEXEC))
         guard number >= 0 else { throw SystemError.last("signalfd") }
         descriptor = Descriptor(number)
-        pthread_sigmask(SIG_BLOCK, &set, &before)
         watch = try loop.watch(descriptor: number, .read, handler: self)
+        pthread_sigmask(SIG_BLOCK, &set, &before)
     }
 
     public func descriptorIsReady(_ readiness: Readiness) {

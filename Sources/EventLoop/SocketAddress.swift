@@ -84,7 +84,10 @@ struct SocketAddress {
                     NI_NUMERICHOST | NI_NUMERICSERV)
             }
             guard result == 0, let number = UInt16(text(port)) else { return nil }
-            return .tcp(host: text(host), port: number)
+            let name = text(host)
+            // An IPv4 peer of a dual-stack listener is the same host as on an IPv4 one.
+            let isMapped = name.hasPrefix("::ffff:") && name.utf8.contains(UInt8(ascii: "."))
+            return .tcp(host: isMapped ? String(name.dropFirst(7)) : name, port: number)
         case AF_UNIX:
             let count = Int(length) - MemoryLayout<sa_family_t>.size
             guard count > 0 else { return .unix(path: "") }

@@ -36,6 +36,8 @@ final class SocketStream: ByteStream, DescriptorHandler {
         if descriptor >= 0 { Glibc.close(descriptor) }
     }
 
+    override var peerCredentials: PeerCredentials? { PeerCredentials(of: descriptor) }
+
     // MARK: - Readiness
 
     func descriptorIsReady(_ readiness: Readiness) {

@@ -22,9 +22,11 @@ extension Database {
         return removals
     }
 
-    /// The WAL counts with what it keeps between checkpoints: what one large transaction added leaves by itself.
+    /// The WAL counts with at least what it may grow to, so that the sum stays within the budget as it does; and with no more
+    /// than twice that, since what one large transaction added leaves by itself.
     private func fairlyUsed() throws(SQLiteError) -> Int {
-        try usedPages() + min(walBytes, options.walBytes) + ballastBytes
+        let wal = max(options.walBytes, min(walBytes, 2 * options.walBytes))
+        return try usedPages() + wal + ballastBytes
     }
 
     /// A route's budget is over all its runs and lanes, in bytes of packets as the queue's figures have them.

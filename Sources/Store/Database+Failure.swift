@@ -10,7 +10,7 @@ extension Database {
     ///
     /// Closing may checkpoint: what that writes was synced in the WAL before, and stays there if it fails.
     func closeAfterFailure() throws(StoreError) {
-        let good = walIsDone ? 0 : 32 + connection.walFrames * (options.pageBytes + 24)
+        let good = walIsDone ? 0 : 32 + connection.walFrames * (pageBytes + 24)
         let file = filePath
         abandon()
         // With another process reading the database, the memory that they share says where the log ends: the failed frames
@@ -42,7 +42,7 @@ extension Database {
         do throws(SQLiteError) {
             defer { statements.freePages.reset() }
             _ = try statements.freePages.step()
-            let free = statements.freePages.int(0) * options.pageBytes
+            let free = statements.freePages.int(0) * pageBytes
             return free + max(0, directory.availableBytes - (options.ballast - ballastBytes)) >= need
         } catch { throw Self.storeError(error, path: filePath) }
     }

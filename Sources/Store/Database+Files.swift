@@ -18,6 +18,13 @@ extension Database {
         return true
     }
 
+    /// Empty and for this user alone: SQLite would let others read, and makes the WAL as the file is.
+    static func create(_ file: String) throws(StoreError) {
+        let descriptor = Glibc.open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .notWritable(path: file, errno: errno) }
+        Glibc.close(descriptor)
+    }
+
     static func storeError(_ error: SQLiteError, path: String) -> StoreError {
         if [ENOSPC, EDQUOT].contains(error.systemErrno), error.primaryCode == SQLITE_IOERR { return .full(path: path) }
         return switch error.primaryCode {
@@ -45,7 +52,7 @@ extension Database {
         }
         _ = try statements.pageCount.step()
         _ = try statements.freePages.step()
-        return (statements.pageCount.int(0) - statements.freePages.int(0)) * options.pageBytes
+        return (statements.pageCount.int(0) - statements.freePages.int(0)) * pageBytes
     }
 
     /// Moves the WAL into the database once it is long enough: on this thread, since another's would not keep up
@@ -66,13 +73,16 @@ extension Database {
         do throws(SQLiteError) {
             let (log, done) = try connection.checkpoint(mode)
             walIsDone = log == done
+            if walIsDone { connection.walFrames = 0 }
             if mode == SQLITE_CHECKPOINT_TRUNCATE, walIsDone { walBytes = 0 }
         } catch { throw Self.storeError(error, path: filePath) }
     }
 
     /// After a commit: how long the WAL is now.
     func noteCommit() {
-        let now = 32 + connection.walFrames * (options.pageBytes + 24)
+        // A transaction that changed nothing wrote nothing.
+        guard connection.walFrames > 0 else { return }
+        let now = 32 + connection.walFrames * (pageBytes + 24)
         // A log that began anew was cut to the limit first.
         if walIsDone { walBytes = min(walBytes, options.walBytes) }
         walBytes = max(walBytes, now)

@@ -24,6 +24,8 @@ public final class Database {
     var countersStale = false
     /// Segments added since a transaction wrote all counters.
     var uncounted = 0
+    /// As the file has it, whatever the options say.
+    private(set) var pageBytes = 0
     var walBytes = 0
     /// Everything in the WAL is in the database file, synced: the next frame will be its first.
     var walIsDone = true
@@ -62,6 +64,7 @@ public final class Database {
         isReadOnly = readOnly
         let file = path + "/roost.db"
         let isNew = options.vfs == nil ? try !Self.checkHeader(file) : false
+        if isNew, !readOnly { try Self.create(file) }
         do throws(SQLiteError) {
             let flags = readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             connection = try Connection(path: file, flags: flags, vfs: options.vfs)
@@ -86,6 +89,7 @@ public final class Database {
             throw .newerSchema(path: filePath, found: found, known: Schema.version)
         }
         do throws(SQLiteError) {
+            pageBytes = Int(try connection.integer("PRAGMA page_size"))
             if !isReadOnly { try configure(from: found) }
             statements = try DatabaseStatements(connection)
             try countAll()
@@ -117,7 +121,7 @@ public final class Database {
             if !walIsDone { noteCommit() }
         } catch {
             walBytes = SQLiteFile.sizeOfWAL(of: filePath, vfs: options.vfs)
-            connection.walFrames = max(0, walBytes - 32) / (options.pageBytes + 24)
+            connection.walFrames = max(0, walBytes - 32) / (pageBytes + 24)
             walIsDone = false
         }
     }

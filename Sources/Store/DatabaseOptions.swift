@@ -22,7 +22,9 @@ public struct DatabaseOptions: Sendable, Equatable {
     /// 32nd of it, 6 MiB at most. 0: none.
     public var ballastBytes: Int?
     public var compression = LZ4.Level.fast
-    public var pageBytes = 4096
+    /// Of a new database. Against 4096 a lone commit writes a third less, a group of 64 two fifths, a drain half, at the same
+    /// speed and CPU.
+    public var pageBytes = 1024
     /// Name of a registered `sqlite3_vfs` to open with, for a simulated disk: then there is no lock and no ballast, and the
     /// path is the VFS's.
     public var vfs: String?
@@ -35,7 +37,7 @@ public struct DatabaseOptions: Sendable, Equatable {
     /// up on a full disk, must make room in the database for the WAL's pages and those of one commit more.
     var checkpointFrames: Int {
         let room = ballast > 0 ? ballast : min(6 << 20, budgetBytes / 32)
-        return max(16, min(1000, room / pageBytes * 2 / 3))
+        return max(16, min(2000, room / pageBytes * 2 / 3))
     }
 
     /// What the WAL file may keep between checkpoints.

@@ -61,6 +61,7 @@ public final class Log {
     private var dueActions: [() -> Void] = []
     private var dueRetained: [[UInt8]: RetainedRecord?] = [:]
     private var dueHeld: [Message] = []
+    private var isGroupAsked = false
     // What waits for the commit timer.
     private var lazyChanges: [Change] = []
     private var lazyStreams: [LogStream] = []
@@ -94,9 +95,10 @@ public final class Log {
     private var closed: (() -> Void)?
     /// Told when the store starts or stops failing.
     public var onHealth: ((StoreError?) -> Void)?
-    /// Told when `isFull` may have ended.
+    /// Told at the end of the first tick that finds room, once for each time that `isRoomAwaited` was set.
     public var onRoom: (() -> Void)?
-    private var wasFull = false
+    /// Somebody waits until the log isn't full any more.
+    public var isRoomAwaited = false
 
     public init(
         loop: EventLoop, engine: any StoreEngine, options: LogOptions, state: StoredState,
@@ -185,13 +187,24 @@ public final class Log {
         return stream
     }
 
+    /// The set's next message goes to a new stream: a member is about to leave this one.
+    func stopAppending(to stream: LogStream) {
+        guard case .sessions(let key) = stream.record.kind, sessionStreams[key] === stream else { return }
+        sessionStreams[key] = nil
+        topology += 1
+    }
+
+    /// Streams of sessions that are all gone, as a stop between two commits leaves them; called once all are restored.
+    public func retireOrphans() {
+        for stream in Array(streams.values) where stream.memberships.isEmpty {
+            if case .sessions = stream.record.kind { retire(stream) }
+        }
+    }
+
     /// Takes a stream that nobody waits for out of the log.
     func retire(_ stream: LogStream) {
         streams[stream.record.id] = nil
-        if case .sessions(let key) = stream.record.kind, sessionStreams[key] === stream {
-            sessionStreams[key] = nil
-            topology += 1
-        }
+        stopAppending(to: stream)
         if stream.isRecorded { lazily(.streamRemoved(stream.record.id)) }
     }
 
@@ -225,6 +238,7 @@ public final class Log {
         }
         if isHeld { dueHeld.append(message) }
         if let committed { dueActions.append(committed) }
+        if mustCommit { askForGroup() }
         if mustCommit {
             for stream in streams { commitSoon(stream) }
         } else if options.isRelaxed {
@@ -267,6 +281,7 @@ public final class Log {
         guard !stream.isDue else { return }
         stream.isDue = true
         dueStreams.append(stream)
+        askForGroup()
     }
 
     /// ... by the commit timer.
@@ -283,6 +298,7 @@ public final class Log {
     public func commit(_ changes: [Change], then action: (() -> Void)? = nil) {
         dueChanges.append(contentsOf: changes)
         if let action { dueActions.append(action) }
+        askForGroup()
     }
 
     /// What the stream holds unwritten goes to the writer with this tick's group.
@@ -303,9 +319,10 @@ public final class Log {
 
     /// Commits everything at the end of this tick, and calls back when it is on disk.
     public func commitAll(then action: @escaping () -> Void) {
-        for stream in streams.values where stream.hasUnsubmitted { commitSoon(stream) }
+        commitEverything()
         flushLazily()
         dueActions.append(action)
+        askForGroup()
     }
 
     /// Commits everything that waits, notes a clean end, and closes the store.
@@ -317,7 +334,7 @@ public final class Log {
         ended.clockSet = clock.isSet
         ended.synchronised = clock.isSynchronised
         ended.endedCleanly = true
-        for stream in streams.values where stream.hasUnsubmitted { commitSoon(stream) }
+        commitEverything()
         flushLazily()
         dueChanges.append(contentsOf: lastChanges)
         dueChanges.append(.run(ended))
@@ -327,6 +344,16 @@ public final class Log {
     }
 
     // MARK: Timers
+
+    /// Something became due, perhaps after this tick's hook has run or between two ticks: a group goes in any case.
+    private func askForGroup() {
+        guard !isGroupAsked else { return }
+        isGroupAsked = true
+        loop.onNextTickEnd { [unowned self] in
+            isGroupAsked = false
+            submitGroup()
+        }
+    }
 
     private func armLazyTimer() {
         guard lazyTimer == nil else { return }
@@ -384,14 +411,17 @@ public final class Log {
 
     private func tickEnd() {
         while let first = settling.first, first.message.isSafe { settling.removeFirst() }
+        if meter.bytes > options.memoryBytes / 2 { commitEverything() }
         submitGroup()
         if meter.bytes > options.memoryBytes { unload() }
-        if wasFull, !isFull {
-            wasFull = false
-            onRoom?()
-        } else if isFull {
-            wasFull = true
-        }
+        guard isRoomAwaited, !isFull else { return }
+        isRoomAwaited = false
+        onRoom?()
+    }
+
+    /// Memory is getting short: what is on disk can leave it, so nothing waits for its destinations any longer.
+    private func commitEverything() {
+        for stream in streams.values where stream.hasUnsubmitted { commitSoon(stream) }
     }
 
     private func submitGroup() {
@@ -412,7 +442,10 @@ public final class Log {
             stream.isDue = false
             let taken = stream.takeUnsubmitted()
             group.streams.append((stream, stream.submittedBelow))
-            guard !taken.isEmpty else { continue }
+            guard let first = taken.first?.first else { continue }
+            for membership in stream.memberships where membership.hasPassed(beyond: first) {
+                positionChanged(membership)
+            }
             if !stream.isRecorded {
                 stream.isRecorded = true
                 records.append(.stream(stream.record))

@@ -116,8 +116,17 @@ public final class LogStream {
     /// Messages in the tail or not yet submitted.
     var hasUnsubmitted: Bool { submittedBelow < next && tailFirst < next }
 
+    /// Something of the stream may be on disk.
+    var isOnDisk: Bool { firstOnDisk != nil }
+
     /// A message at or above `number` came with somebody waiting for it.
     func hasWaiter(from number: UInt64) -> Bool { lastAwaited >= number }
+
+    /// The place in the order of all messages of one that is in the tail.
+    func laneSequence(_ number: UInt64) -> UInt64? {
+        guard number >= tailFirst, number < next else { return nil }
+        return tail[Int(number - tailFirst)].message?.laneSequence
+    }
 
     /// Store time of receipt of a message that is in memory.
     func receivedAt(_ number: UInt64) -> Int64? {

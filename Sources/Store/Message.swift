@@ -21,7 +21,7 @@ public final class Message {
     private let payloadOffset: Int
     /// The properties begin with a Message Expiry Interval.
     private let hasExpiry: Bool
-    private let meter: MemoryMeter
+    private var meter: MemoryMeter
 
     /// Parts of the message (one a stream, one for the retained store, ...) that are neither on disk nor passed.
     var unsafeParts = 0
@@ -131,6 +131,13 @@ public final class Message {
     deinit {
         meter.bytes -= bytes.count + Self.overhead
         bytes.deallocate()
+    }
+
+    /// Somebody else keeps the message from now on, and answers for its memory.
+    public func charge(to other: MemoryMeter) {
+        meter.bytes -= bytes.count + Self.overhead
+        other.bytes += bytes.count + Self.overhead
+        meter = other
     }
 
     /// The whole packet. Like the parts below, valid while the message is retained.

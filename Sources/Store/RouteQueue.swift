@@ -280,6 +280,12 @@ public final class RouteQueue: StreamConsumer {
         }
     }
 
+    /// Where what waits is, in the order of sending: each stream with the first number that isn't acknowledged, and the
+    /// numbers behind it that will never be sent.
+    public var spans: [RouteSpan] {
+        lanes.map { RouteSpan(stream: $0.stream, first: max($0.cursor + 1, $0.stream.first), skipped: $0.skipped) }
+    }
+
     public var unsentMessages: Int {
         lanes.reduce(0) { $0 + ($1.stream.next > $1.nextToSend ? Int($1.stream.next - $1.nextToSend) : 0) }
     }

@@ -38,6 +38,17 @@ public final class SessionQueue: StreamConsumer {
             return stream.next > first ? stream.next - first - min(finished.count, stream.next - first) : 0
         }
 
+        /// The first number that waits and was not sent; where all were sent, the first that waits.
+        var oldest: UInt64 {
+            let first = max(cursor + 1, stream.first)
+            var number = max(nextToRead, first)
+            while number < stream.next, finished.contains(number) || inFlight.contains(number) { number += 1 }
+            if number < stream.next { return number }
+            number = first
+            while number < stream.next, finished.contains(number) { number += 1 }
+            return number
+        }
+
         /// The message with this number is the next that the session reads here.
         public func isNext(_ number: UInt64) -> Bool { nextToRead == number }
 
@@ -53,8 +64,26 @@ public final class SessionQueue: StreamConsumer {
                 finished.insert(number)
             }
             stream.pass(number)
-            if stream.isRecorded { stream.log.positionChanged(self) }
+            if stream.isOnDisk { stream.log.positionChanged(self) }
         }
+
+        /// Finishes everything from the reading position to below `next`: there is nothing to be read. What was taken
+        /// before and isn't finished stays so.
+        func skip(to next: UInt64) {
+            let last = min(next, stream.next) - 1
+            let first = max(nextToRead, cursor + 1)
+            nextToRead = max(nextToRead, last + 1)
+            guard first <= last else { return }
+            if last >= stream.tailFirst {
+                for number in max(first, stream.tailFirst)...last where !finished.contains(number) { stream.pass(number) }
+            }
+            finished.insert(first...last)
+            if let end = finished.takePrefix(after: cursor) { cursor = end }
+            if stream.isOnDisk { stream.log.positionChanged(self) }
+        }
+
+        /// Messages at or above `number` are finished: without a position on disk they would come again.
+        func hasPassed(beyond number: UInt64) -> Bool { cursor >= number || !finished.isEmpty }
 
         /// The disk may forget what every member has passed.
         func trimStream() {
@@ -63,11 +92,12 @@ public final class SessionQueue: StreamConsumer {
         }
 
         func removed(_ first: UInt64, through last: UInt64) {
-            let lost = last - max(first, cursor + 1) + 1
-            if last > cursor, first <= last { queue.lost += lost }
-            if first <= cursor + 1, last > cursor {
+            guard last > cursor, first <= last else { return }
+            queue.lost += last - max(first, cursor + 1) + 1
+            if first <= cursor + 1 {
                 cursor = last
                 finished.remove(through: last)
+                if let end = finished.takePrefix(after: cursor) { cursor = end }
             }
             nextToRead = max(nextToRead, cursor + 1)
         }
@@ -166,6 +196,7 @@ public final class SessionQueue: StreamConsumer {
             guard stream.next == membership.cursor + 1 || stream.first == stream.next, stream.lastAppend < instant,
                 stream.memberships.allSatisfy({ $0.cursor + 1 >= stream.next || stream.first == stream.next })
             else { return false }
+            log.stopAppending(to: stream)
             leave(membership)
             return true
         }
@@ -188,10 +219,7 @@ public final class SessionQueue: StreamConsumer {
                 case .end: break reading
                 case .loading: return .loading
                 case .missing(let next):
-                    while membership.cursor + 1 < next, membership.cursor + 1 < membership.stream.next {
-                        membership.finish(membership.cursor + 1)
-                    }
-                    membership.nextToRead = max(next, membership.nextToRead + 1)
+                    membership.skip(to: max(next, membership.nextToRead + 1))
                 case .message(let message):
                     if membership.finished.contains(membership.nextToRead)
                         || membership.inFlight.contains(membership.nextToRead)
@@ -247,18 +275,19 @@ public final class SessionQueue: StreamConsumer {
         while messages > maximumMessages || (bytes > maximumBytes && messages > 0) {
             guard let victim = losesNewest ? newest() : oldest() else { return }
             let average = victim.stream.averageBytes
-            let number = losesNewest ? victim.stream.next - 1 : max(victim.cursor + 1, victim.stream.first)
-            if !losesNewest, number > victim.cursor + 1 { victim.removed(victim.cursor + 1, through: number - 1) }
-            victim.nextToRead = max(victim.nextToRead, losesNewest ? victim.nextToRead : number + 1)
-            victim.finish(number)
+            victim.finish(losesNewest ? victim.stream.next - 1 : victim.oldest)
             lost += 1
             messages -= 1
             bytes -= average
         }
     }
 
+    /// Where the oldest message waits; what has left memory is older than what hasn't.
     private func oldest() -> Membership? {
-        memberships.filter { $0.waiting > 0 }.min { $0.stream.numbering.run < $1.stream.numbering.run }
+        memberships.filter { $0.waiting > 0 }.min {
+            ($0.stream.numbering.run, $0.stream.laneSequence($0.oldest) ?? 0)
+                < ($1.stream.numbering.run, $1.stream.laneSequence($1.oldest) ?? 0)
+        }
     }
 
     private func newest() -> Membership? {

@@ -1,5 +1,17 @@
-import COpenSSL
 import MQTT
+import Store
+
+/// How much time a batch's compression may take.
+public enum BatchLevel: Sendable, Equatable {
+    /// 600 MB/s on one core: for live data.
+    case fast
+    /// Level 9, a quarter to a third smaller, 60 to 290 MB/s: for a backlog on a slow link.
+    case high
+}
+
+extension BatchLevel {
+    var lz4: LZ4.Level { self == .fast ? .fast : .high(9) }
+}
 
 /// A batch on the wire and on disk: a skippable frame with the header, then an LZ4 frame of PUBLISH packets (FORMATS.md §1).
 public enum Batch {
@@ -12,11 +24,7 @@ public enum Batch {
 
     /// The shard of a node's topics: two hex digits, the first byte of SHA-256 of the node's id.
     public static func shard(of node: String) -> String {
-        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-        let text = Array(node.utf8)
-        let done = EVP_Digest(text, text.count, &digest, nil, EVP_sha256(), nil)
-        precondition(done == 1, "OpenSSL has no SHA-256")
-        let digits = String(digest[0], radix: 16)
+        let digits = String(SHA256.digest(node.utf8)[0], radix: 16)
         return digits.utf8.count == 1 ? "0" + digits : digits
     }
 
@@ -25,7 +33,7 @@ public enum Batch {
 
     /// Appends a whole batch to `output`.
     static func encode(
-        _ header: BatchHeader, packets: UnsafeRawBufferPointer, level: BatchLevel, compressor: BatchCompressor,
+        _ header: BatchHeader, packets: UnsafeRawBufferPointer, level: BatchLevel, compressor: LZ4Compressor,
         into output: inout RawBytes
     ) {
         let encoded = header.encoded()
@@ -36,7 +44,12 @@ public enum Batch {
             UnsafeMutableRawBufferPointer(start: start + frameHeaderLength, count: encoded.count).copyMemory(from: $0)
         }
         output.commit(frameHeaderLength + encoded.count)
-        compressor.compress(packets, level: level, into: &output)
+        let frame = compressor.compress(packets.bytes, level: level.lz4)
+        frame.withUnsafeBytes { bytes in
+            UnsafeMutableRawBufferPointer(start: output.reserve(bytes.count), count: bytes.count).copyMemory(
+                from: bytes)
+        }
+        output.commit(frame.count)
     }
 
     /// Splits the header off the batch at the start of `bytes`; `length` is how much of them it takes.

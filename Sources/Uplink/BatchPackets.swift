@@ -10,9 +10,6 @@ struct BatchPackets: ~Copyable {
     private let via: [UInt8]
     private var content = RawBytes()
 
-    /// Room for `t`: identifier, two lengths, one letter, 19 digits and a question mark.
-    private static let timeCapacity = 1 + 2 + 1 + 2 + 20
-
     init(mapping: TopicMapping, node: String) {
         self.mapping = mapping
         var properties = PropertyWriter()
@@ -116,7 +113,11 @@ struct BatchPackets: ~Copyable {
         return count
     }
 
-    /// User Property `t`.
+    /// Writes User Property `t`, at most 26 bytes, and returns the place behind it.
+    static func writeTime(_ time: WallTime, to target: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        writeTime(time, digits: digits(time.milliseconds), to: target)
+    }
+
     private static func writeTime(
         _ time: WallTime, digits: Int, to target: UnsafeMutableRawPointer
     ) -> UnsafeMutableRawPointer {

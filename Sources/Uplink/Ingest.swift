@@ -1,3 +1,4 @@
+import Broker
 import MQTT
 import Store
 
@@ -5,6 +6,8 @@ import Store
 public struct IngestOptions {
     /// This node's id: packets whose `via` names it are dropped.
     public var node: String
+    /// Topics that carry batches.
+    public var filter: String
     /// Pattern for the inner topics, with `{topic}`, `{node}` (the batch's) and this node's labels.
     public var topic: String
     public var labels: [(name: String, value: String)]
@@ -16,10 +19,12 @@ public struct IngestOptions {
     public var allowsReserved: (UnsafeRawBufferPointer) -> Bool
 
     public init(
-        node: String, topic: String = "{topic}", labels: [(name: String, value: String)] = [], stamp: Bool = true,
+        node: String, filter: String = "roost/batch/#", topic: String = "{topic}",
+        labels: [(name: String, value: String)] = [], stamp: Bool = true,
         maxBatch: Int = 16 << 20, allowsReserved: @escaping (UnsafeRawBufferPointer) -> Bool = { _ in false }
     ) {
         self.node = node
+        self.filter = filter
         self.topic = topic
         self.labels = labels
         self.stamp = stamp
@@ -30,7 +35,7 @@ public struct IngestOptions {
 
 /// The receiving side of batches (FORMATS.md §1, "Receiving"): opens them, keeps what it has of each run, and hands the
 /// messages that are new to the broker, which commits both together before the batch is acknowledged.
-public final class Ingest: BatchReceiver {
+public final class Ingest {
     public let options: IngestOptions
     public private(set) var states: [ReceiverKey: ReceiverState] = [:]
 
@@ -44,12 +49,19 @@ public final class Ingest: BatchReceiver {
     /// One line for a person, about a refusal.
     public var onNotice: ((String) -> Void)?
 
+    let filter: [UInt8]
+    let access: any AccessControl
     private unowned let sink: any MessageSink
     private let reader: BatchReader
     private let storeTime: () -> Int64
     private let via: [UInt8]
     private var mapping = TopicMapping.identity
     private var mappingNode: String?
+    /// Numbers that the store could not keep, until they come again; and how many batches were refused for them in a row,
+    /// which is bounded, so that no sender is held for ever.
+    private var awaited: [ReceiverKey: UInt64] = [:]
+    private var heldBack = 0
+    private static let maximumHeldBack = 64
     /// Topics and properties that differ from those in the batch.
     private var scratch = RawBytes()
 
@@ -58,11 +70,13 @@ public final class Ingest: BatchReceiver {
     ///   - storeTime: store time, milliseconds.
     /// - Throws: a pattern that can't be used.
     public init(
-        options: IngestOptions, sink: any MessageSink, stored: [(key: [UInt8], value: [UInt8])],
-        storeTime: @escaping () -> Int64
+        options: IngestOptions, sink: any MessageSink, access: any AccessControl = OpenAccess(),
+        stored: [(key: [UInt8], value: [UInt8])], storeTime: @escaping () -> Int64
     ) throws(TopicMapping.PatternError) {
         self.options = options
         self.sink = sink
+        self.access = access
+        filter = Array(options.filter.utf8)
         self.storeTime = storeTime
         via = Array(options.node.utf8)
         reader = BatchReader(limitBytes: options.maxBatch)
@@ -103,6 +117,7 @@ public final class Ingest: BatchReceiver {
         var touched: [ReceiverKey: ReceiverState] = [:]
         let key = ReceiverKey(node: header.node, route: header.route, run: header.run)
         let new = try note(header, count: batch.count, as: key, in: &touched)
+        try checkTurn(header, key, touched)
         let taken = try views(of: batch, new: new, from: publisher)
 
         let changes = touched.map { (key: $0.key.encoded, value: $0.value.encoded) }
@@ -116,6 +131,7 @@ public final class Ingest: BatchReceiver {
                 messages += UInt64(taken.count)
             } else {
                 states[key]?.giveBack(new)
+                awaited[key] = min(awaited[key] ?? .max, header.sequence)
                 refusedBatches += 1
                 onNotice?("a batch of node \(header.node) is refused: \(BatchRefusal.storeFull)")
             }
@@ -123,6 +139,21 @@ public final class Ingest: BatchReceiver {
         }
         scratch.giveBackIfLarge()
         reader.giveBackIfLarge()
+    }
+
+    /// Batches that were on their way behind one that the store could not keep wait as well, so that order is kept: until
+    /// that one comes again, or its number is known never to come.
+    private func checkTurn(
+        _ header: BatchHeader, _ key: ReceiverKey, _ touched: [ReceiverKey: ReceiverState]
+    ) throws(BatchRefusal) {
+        guard let number = awaited[key] else { return }
+        let isHere = touched[key]?.knows(number) == true
+        if !isHere, heldBack < Self.maximumHeldBack {
+            heldBack += 1
+            throw .storeFull
+        }
+        awaited[key] = nil
+        heldBack = 0
     }
 
     /// Works the header's numbers and news into copies of the states that they concern, and returns the numbers that are
@@ -158,9 +189,9 @@ public final class Ingest: BatchReceiver {
     /// The packets whose numbers are new, as they are to be published; valid until the next batch is opened.
     private func views(
         of batch: BatchReader.Opened, new: [ClosedRange<UInt64>], from publisher: any BatchPublisher
-    ) throws(BatchRefusal) -> [PublishView] {
+    ) throws(BatchRefusal) -> [IngestedMessage] {
         try prepareMapping(for: batch.header.node)
-        var views: [PublishView] = []
+        var views: [IngestedMessage] = []
         views.reserveCapacity(new.reduce(0) { $0 + $1.count })
         scratch.removeAll()
         if !mapping.isIdentity || !options.stamp {
@@ -195,7 +226,7 @@ public final class Ingest: BatchReceiver {
                 throw .topic(String(decoding: view.topic, as: UTF8.self))
             }
             if !options.stamp { view.properties = withoutTime(view.properties) }
-            views.append(view)
+            views.append(IngestedMessage(publish: view))
         }
         duplicates += repeated
         loops += looped
@@ -264,11 +295,11 @@ public final class Ingest: BatchReceiver {
         let topic = String(decoding: publish.topic, as: UTF8.self)
         let levels = topic.split(separator: "/", omittingEmptySubsequences: false)
         let node = levels.last.map(String.init) ?? ""
-        onNotice?("a batch from \(publisher.clientIdentifier) on \(topic) is refused: \(refusal)")
+        onNotice?("a batch from \(publisher.name) on \(topic) is refused: \(refusal)")
         guard refusal.keepsCopy else { return }
         let shard = levels.count > 1 ? String(levels[levels.count - 2]) : Batch.shard(of: node)
         Array("roost/refused/\(shard)/\(node)".utf8).withUnsafeBytes { topic in
-            sink.publish(PublishView(topic: topic, payload: publish.payload, qos: .atLeastOnce)) { _ in }
+            sink.publish(PublishView(topic: topic, payload: publish.payload, qos: .atLeastOnce), from: .node) { _ in }
         }
     }
 

@@ -143,6 +143,13 @@ public struct ReceiverState: Equatable, Sendable {
     /// An ended run of which nothing was heard for 90 days.
     public func isForgotten(now: Int64) -> Bool { ended != nil && now - changedAt > Self.endedLifetime }
 
+    /// The number is here, or will never come.
+    public func knows(_ number: UInt64) -> Bool {
+        if received.contains(number) { return true }
+        let index = firstGap(endingAtOrAfter: number)
+        return index < gaps.count && gaps[index].first <= number
+    }
+
     /// What is in no interval and no gap.
     public var missing: [ClosedRange<UInt64>] {
         guard highest > 0 else { return [] }

@@ -59,7 +59,7 @@ struct ClientsCommand: ParsableCommand {
             if admin.json { return Document.print(body) }
             for (name, value) in try Document.decode(JSONValue.self, body).members {
                 let title = name.split(separator: "_").joined(separator: " ")
-                Terminal.say(title + String(repeating: " ", count: max(1, 18 - title.count)) + value.text)
+                Terminal.say(title + String(repeating: " ", count: max(1, 18 - title.count)) + value.text.printable)
             }
         }
     }

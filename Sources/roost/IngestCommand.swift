@@ -71,11 +71,15 @@ struct IngestCommand: ParsableCommand {
     }
 
     func run() throws {
-        let configuration = IngestConfiguration(
-            urls: url, filters: try filters(), name: name, state: try absoluteState(), command: self)
+        let configuration = try configuration()
         if printConfig { return Terminal.say(configuration.text) }
         let file = try configuration.write()
         throw Daemon.replaceThisProcess(with: ["-c", file])
+    }
+
+    func configuration() throws -> IngestConfiguration {
+        IngestConfiguration(
+            urls: url, filters: try filters(), name: name, state: try absoluteState(), command: self)
     }
 
     /// Tells this copy from others at the same broker.

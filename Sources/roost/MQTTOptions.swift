@@ -71,6 +71,9 @@ struct MQTTOptions: ParsableArguments {
     @Flag(help: "Say nothing about errors.")
     var quiet = false
 
+    @Flag(name: .customLong("nodelay"), help: .hidden)
+    var noDelay = false
+
     /// mosquitto_pub's words for the protocol, and the bare numbers.
     enum Version: String, ExpressibleByArgument {
         case v5, v311

@@ -123,8 +123,7 @@ struct QueueCommand: ParsableCommand {
     }
 
     private func oneLine(_ payload: String) -> String {
-        let visible = payload.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? "\u{00B7}" : String($0) }
-        return visible.count > 80 ? visible[..<79].joined() + "\u{2026}" : visible.joined()
+        payload.count > 80 ? payload.prefix(79) + "\u{2026}" : payload
     }
 
     private func drop(_ queue: QueueDocument, _ path: String) throws {

@@ -30,13 +30,20 @@ struct StatusCommand: ParsableCommand {
         let interrupted = Interruption()
         var before: StatusDocument?
         repeat {
-            let body = try admin.get("/status")
-            let document = admin.json ? nil : try Document.decode(StatusDocument.self, body)
-            if let text = try show(body, before: before) {
-                Terminal.say(Terminal.outputIsTerminal ? "\u{1B}[H\u{1B}[2J" + text : text + "\n")
+            do {
+                let body = try admin.get("/status")
+                let document = admin.json ? nil : try Document.decode(StatusDocument.self, body)
+                if let text = try show(body, before: before) { draw(text) }
+                before = document
+            } catch let failure as Failure where failure.code == .cannotConnect && before != nil {
+                // It restarts, perhaps: who watches wants to see it come back.
+                draw(Terminal.paint(failure.message, .red))
             }
-            before = document
         } while !interrupted.waits(seconds: interval)
+    }
+
+    private func draw(_ text: String) {
+        Terminal.say(Terminal.outputIsTerminal ? "\u{1B}[H\u{1B}[2J" + text : text + "\n")
     }
 
     private func show(_ body: [UInt8], before: StatusDocument?) throws -> String? {
@@ -77,7 +84,7 @@ struct StatusScreen {
         for uplink in status.uplinks { lines.append(row("Uplink", line(of: uplink))) }
         if status.uplinks.isEmpty { lines.append(row("Uplink", Terminal.paint("none configured", .dim))) }
         if !status.warnings.isEmpty { lines.append("") }
-        for warning in status.warnings { lines.append(Terminal.paint("! \(warning)", .yellow)) }
+        for warning in status.warnings { lines.append(Terminal.paint("! \(warning.printable)", .yellow)) }
         return lines.joined(separator: "\n")
     }
 
@@ -122,7 +129,7 @@ struct StatusScreen {
         var text = "\(uplink.name)  " + Terminal.paint(uplink.state, UplinkCommand.colour(of: uplink.state))
         if let since = uplink.sinceSeconds { text += " for \(Quantities.duration(seconds: since))" }
         if let url = uplink.url, !url.isEmpty { text += "  \(url)" }
-        if let error = uplink.error, !error.isEmpty { text += "  " + Terminal.paint(error, .red) }
+        if let error = uplink.error, !error.isEmpty { text += "  " + Terminal.paint(error.printable, .red) }
         return text
     }
 }

@@ -55,6 +55,9 @@ struct SubscribeCommand: ParsableCommand {
     @Flag(help: "Print retained messages alone, and end at the first other.")
     var retainedOnly = false
 
+    @Flag(help: "Clear the retained messages that come; -T keeps some.")
+    var removeRetained = false
+
     @Option(name: [.customShort("C"), .customLong("count")], help: "End after this many messages.")
     var count: Int?
 
@@ -122,6 +125,7 @@ struct SubscribeCommand: ParsableCommand {
         subscriber.filteredOut = filterOut.map { Array($0.utf8) }
         subscriber.skipsRetained = noRetain
         subscriber.retainedOnly = retainedOnly
+        subscriber.removesRetained = removeRetained
         subscriber.limit = count
         subscriber.timeout = timeout.map { .nanoseconds(Int64($0 * 1e9)) }
         subscriber.endsWhenSubscribed = exitWhenSubscribed

@@ -14,6 +14,7 @@ final class Subscriber: MQTTClientDelegate {
     var filteredOut: [[UInt8]] = []
     var skipsRetained = false
     var retainedOnly = false
+    var removesRetained = false
     var limit: Int?
     var timeout: Duration?
     var endsWhenSubscribed = false
@@ -63,6 +64,7 @@ final class Subscriber: MQTTClientDelegate {
         if isShown(publish) {
             format.append(publish, to: &buffer)
             printed += 1
+            if removesRetained && publish.retain { clear(publish.topic) }
             if buffer.count >= Self.bufferLimit { flush() }
         }
         if publish.qos > .atMostOnce { client.acknowledge(identifier: publish.packetIdentifier, qos: publish.qos) }
@@ -89,6 +91,11 @@ final class Subscriber: MQTTClientDelegate {
             return false
         }
         return true
+    }
+
+    /// An empty retained message takes the retained one away [MQTT-3.3.1-6].
+    private func clear(_ topic: UnsafeRawBufferPointer) {
+        _ = run.client.publish(topic: topic, payload: UnsafeRawBufferPointer(start: nil, count: 0), retain: true)
     }
 
     private func timedOut() {

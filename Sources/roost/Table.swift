@@ -5,7 +5,7 @@ struct Table {
         var colour: Terminal.Colour?
 
         init(_ text: String, _ colour: Terminal.Colour? = nil) {
-            self.text = text
+            self.text = text.printable
             self.colour = colour
         }
     }
@@ -24,23 +24,26 @@ struct Table {
     mutating func add(_ cells: [Cell]) { rows.append(cells) }
 
     /// The lines, without a newline at the end; titles in capitals first.
-    var text: String {
+    var text: String { text(coloured: Terminal.hasColour) }
+
+    func text(coloured: Bool) -> String {
         let header = columns.map { Cell($0.title.uppercased(), .dim) }
         let all = [header] + rows
         let widths = columns.indices.map { column in all.map { $0[column].text.count }.max() ?? 0 }
-        return all.map { line(of: $0, widths) }.joined(separator: "\n")
+        return all.map { line(of: $0, widths, coloured) }.joined(separator: "\n")
     }
 
-    private func line(of cells: [Cell], _ widths: [Int]) -> String {
+    private func line(of cells: [Cell], _ widths: [Int], _ coloured: Bool) -> String {
         var line = ""
         for (column, cell) in cells.enumerated() {
             let padding = String(repeating: " ", count: widths[column] - cell.text.count)
             let isLast = column == cells.count - 1
             if columns[column].alignment == .right { line += padding }
-            line += Terminal.paint(cell.text, cell.colour)
+            line += coloured ? Terminal.paint(cell.text, cell.colour) : cell.text
             if columns[column].alignment == .left && !isLast { line += padding }
             if !isLast { line += "  " }
         }
+        while line.last == " " { line.removeLast() }
         return line
     }
 }

@@ -54,3 +54,16 @@ enum Terminal {
         return readLine()?.lowercased().hasPrefix("y") ?? false
     }
 }
+
+extension String {
+    /// On one line and without what a terminal obeys: Client Identifiers and topics are whatever somebody sent.
+    var printable: String {
+        guard unicodeScalars.contains(where: \.isControl) else { return self }
+        return unicodeScalars.map { $0.isControl ? "\u{00B7}" : String($0) }.joined()
+    }
+}
+
+extension Unicode.Scalar {
+    /// C0, DEL and C1.
+    fileprivate var isControl: Bool { value < 0x20 || (0x7F...0x9F).contains(value) }
+}

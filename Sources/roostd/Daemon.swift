@@ -3,6 +3,7 @@ import Configuration
 import EventLoop
 import Glibc
 import Store
+import Uplink
 
 /// One running roostd: the loop, the store, the broker and all around it, put together from the settings.
 final class Daemon {
@@ -18,9 +19,14 @@ final class Daemon {
     let logger: Logger
     let log: Log
     let broker: Broker
+    var uplinks: [Uplink] = []
+    var ingest: Ingest?
     private let writer: StoreWriter
+    /// What the database held, until everybody has taken their part of it.
+    private var stored: StoredState
     private var listeners: [any Listener] = []
     private var signals: SignalSource?
+    private var admin: AdminWiring?
     private var isStopping = false
 
     init(_ settings: Settings) throws(Failure) {
@@ -33,21 +39,29 @@ final class Daemon {
         let loop = loop
         network = SocketNetwork(loop: loop)
         logger = Logger(settings.log, clock: loop.clock)
-        let state: StoredState
+        // The signals are blocked in this thread before there is another that would inherit them unblocked.
+        let received = SignalBox()
+        signals = try? SignalSource(loop: loop, signals: [SIGTERM, SIGINT, SIGHUP]) { received.handler?($0) }
         do throws(StoreError) {
             let database = try Database.open(path: settings.node.data, options: DatabaseOptions(settings.store))
-            state = try database.load()
+            let state = try database.load()
             let reports = ReportBox()
             let mailbox = Mailbox<StoreReport>(loop: loop) { reports.log?.handle($0) }
             writer = StoreWriter(database: database) { mailbox.post($0) }
             log = Log(loop: loop, engine: writer, options: LogOptions(settings.store), state: state)
             reports.log = log
+            stored = state
         } catch {
             throw Failure(exitCode: error.exitCode, message: error.explanation)
         }
-        broker = Broker(log: log, state: state, limits: BrokerLimits(settings.limits))
+        broker = Broker(log: log, state: stored, limits: BrokerLimits(settings.limits))
         broker.logger = { [logger] level, line in logger.log(level, line) }
         log.onHealth = { [unowned self] error in storeHealthChanged(error) }
+        received.handler = { [unowned self] signal in take(signal) }
+    }
+
+    private final class SignalBox {
+        var handler: ((Int32) -> Void)?
     }
 
     /// Reports of the writer come in the loop's mailbox, which is made before the log that takes them.
@@ -57,9 +71,12 @@ final class Daemon {
 
     /// Listens, says so, and serves until it is told to stop. Returns the exit code.
     func run() throws(Failure) -> Int32 {
+        try startIngest(stored)
+        try startUplinks(stored)
+        stored = StoredState()
         try listen()
-        watchSignals()
         scheduleChores()
+        scheduleExpiry()
         logger.log(.notice, "roostd \(Version.text) serves node \(settings.node.id), data in \(settings.node.data)")
         ServiceManager.notify("READY=1")
         loop.run()
@@ -68,6 +85,10 @@ final class Daemon {
     }
 
     private func listen() throws(Failure) {
+        let admin = AdminWiring(settings, broker: broker, logger: logger) { [unowned self] in reload() }
+        self.admin = admin
+        admin.watch(uplinks)
+        try admin.listen(on: network)
         for listener in settings.listeners {
             let options = ListenerOptions(listener, settings.limits)
             do throws(NetworkError) {
@@ -80,6 +101,8 @@ final class Daemon {
                 throw Failure(exitCode: 2, message: "\(error)")
             }
         }
+        admin.becomeReady()
+        broker.publishSystemTopics()
     }
 
     private func storeHealthChanged(_ error: StoreError?) {
@@ -98,12 +121,7 @@ final class Daemon {
             broker.publishSystemTopics()
             scheduleChores()
         }
-        guard isFirstChore else { return }
-        isFirstChore = false
-        scheduleExpiry()
     }
-
-    private var isFirstChore = true
 
     private func scheduleExpiry() {
         loop.schedule(after: .seconds(60)) { [unowned self] in
@@ -114,15 +132,21 @@ final class Daemon {
 
     // MARK: Stopping
 
-    private func watchSignals() {
-        signals = try? SignalSource(loop: loop, signals: [SIGTERM, SIGINT, SIGHUP]) { [unowned self] signal in
-            switch signal {
-            case SIGHUP: logger.log(.notice, "SIGHUP: nothing can be reloaded yet; restart to change settings")
-            default:
-                if isStopping { exit(0) }
-                stop()
-            }
+    private func take(_ signal: Int32) {
+        if signal == SIGHUP {
+            _ = reload()
+        } else if isStopping {
+            exit(0)
+        } else {
+            stop()
         }
+    }
+
+    /// Reads the configuration again; the reason if it can't.
+    private func reload() -> String? {
+        let reason = "nothing can be reloaded yet; restart to change settings"
+        logger.log(.notice, reason)
+        return reason
     }
 
     /// Tells everybody, commits what waits and closes the store; at most `shutdown_seconds`.
@@ -131,9 +155,11 @@ final class Daemon {
         ServiceManager.notify("STOPPING=1")
         logger.log(.notice, "stopping")
         for listener in listeners { listener.close() }
+        admin?.close()
+        for uplink in uplinks { uplink.stop() }
         broker.shutDown()
         loop.schedule(after: settings.shutdown) { exit(0) }
-        log.close([]) { [loop] in loop.stop() }
+        log.close(broker.routes.flatMap { $0.queue.endOfRun() }) { [loop] in loop.stop() }
     }
 }
 

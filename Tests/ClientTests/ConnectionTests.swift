@@ -170,6 +170,25 @@ import Testing
         #expect(rig.record.lines.last?.hasPrefix("closed: the server broke the protocol") == true)
     }
 
+    @Test func enhancedAuthenticationGoesToAndFro() throws {
+        let rig = try Rig {
+            $0.authenticationMethod = "M"
+            $0.authenticationData = [1]
+        }
+        rig.server.connack = nil
+        rig.record.onAuth = { client, auth in client.authenticate((auth.authenticationData ?? []) + [9]) }
+        rig.connect()
+        #expect(rig.server.connect?.authenticationMethod == "M")
+        #expect(rig.server.connect?.authenticationData == [1])
+
+        let challenge = Auth(reason: .continueAuthentication, authenticationMethod: "M", authenticationData: [2])
+        rig.serverSends(challenge.encode())
+        #expect(rig.server.received == [[0xF0, 11, 0x18, 9, 0x15, 0, 1, 0x4D, 0x16, 0, 2, 2, 9]])
+
+        rig.serverSends(Connack().encode(version: .v5))
+        #expect(rig.record.take() == ["connected"])
+    }
+
     @Test func bytesAreCountedOverConnections() throws {
         let rig = try Rig()
         rig.connect()

@@ -163,6 +163,28 @@ import Testing
         #expect(rig.server.received.isEmpty)
     }
 
+    @Test func identifiersOfALostSessionAreNotMixedUp() throws {
+        let rig = try Rig { $0.cleanStart = false }
+        rig.connect()
+        _ = rig.publish("a", qos: .exactlyOnce)
+        rig.serverSends(acknowledgement(.pubrec, 1))
+        var again: [UInt16?] = []
+        rig.record.onConnect = { client in
+            for identifier: UInt16? in [1, nil] {
+                Array("t".utf8).withUnsafeBytes { topic in
+                    again.append(
+                        client.publish(topic: topic, payload: topic, qos: .exactlyOnce, identifier: identifier))
+                }
+            }
+        }
+
+        rig.reconnect(sessionPresent: false)
+
+        #expect(again == [nil, 2])
+        #expect(rig.client.unacknowledged == 1)
+        #expect(rig.record.lines.last == "acknowledged 1 success")
+    }
+
     @Test func lateAcknowledgementsAreHarmless() throws {
         let rig = try Rig()
         rig.connect()

@@ -117,6 +117,8 @@ final class Server: ByteStreamDelegate {
 /// What the client told its delegate, one line a call.
 final class Record: MQTTClientDelegate {
     var lines: [String] = []
+    var onConnect: ((MQTTClient) -> Void)?
+    var onAuth: ((MQTTClient, Auth) -> Void)?
     var onReceive: ((MQTTClient, PublishView) -> Void)?
     var onClose: ((MQTTClient) -> Void)?
 
@@ -128,6 +130,7 @@ final class Record: MQTTClientDelegate {
 
     func client(_ client: MQTTClient, didConnect connack: Connack) {
         lines.append(connack.sessionPresent ? "connected, session present" : "connected")
+        onConnect?(client)
     }
 
     func client(_ client: MQTTClient, didRefuse reason: ReasonCode) { lines.append("refused \(reason)") }
@@ -150,6 +153,7 @@ final class Record: MQTTClientDelegate {
         lines.append("unsubscribed \(identifier) \(reasons.map(\.rawValue))")
     }
 
+    func client(_ client: MQTTClient, didReceive auth: Auth) { onAuth?(client, auth) }
     func clientDidMissPing(_ client: MQTTClient) { lines.append("missed ping") }
     func clientDidReceivePong(_ client: MQTTClient) { lines.append("pong") }
 

@@ -21,6 +21,30 @@ import Testing
         #expect(fired == start + .seconds(30 * 86_400))
     }
 
+    @Test func delaysCountFromTheClockBetweenTicks() {
+        var ran = false
+        clock.advance(by: .seconds(5))
+        loop.schedule(after: .seconds(1)) { ran = true }
+
+        loop.tick(wait: .zero)
+        #expect(!ran)
+        clock.advance(by: .seconds(1), turning: loop)
+        #expect(ran)
+    }
+
+    @Test func tearDownFreesWhatTheLoopHeld() {
+        final class Witness {}
+        var witness: Witness? = Witness()
+        weak let gone = witness
+        loop.schedule(after: .seconds(1)) { [witness] in _ = witness }
+        loop.atTickEnd { [witness] in _ = witness }
+        witness = nil
+        #expect(gone != nil)
+
+        loop.tearDown()
+        #expect(gone == nil)
+    }
+
     @Test func timerCancelledByAnotherOfTheSameTickDoesNotRun() {
         var ran: [String] = []
         var second = Timer.none

@@ -34,6 +34,22 @@ import Testing
         listener.close()
     }
 
+    @Test func ipv4PeerOfADualStackListenerHasItsIPv4Name() throws {
+        var peer = ""
+        let listener = try network.listen(.tcp(host: "::", port: 0)) { stream in
+            peer = stream.peer
+            stream.close()
+        }
+        defer { listener.close() }
+        guard case .tcp(_, let port) = listener.endpoint else { return }
+        network.connect(to: .tcp(host: "127.0.0.1", port: port), timeout: .seconds(5)) { result in
+            if let stream = try? result.get() { stream.close() }
+        }
+
+        #expect(loop.turn { !peer.isEmpty })
+        #expect(peer.hasPrefix("127.0.0.1:"))
+    }
+
     @Test func takenPortSaysWhichAddress() throws {
         let first = try network.listen(.tcp(host: "127.0.0.1", port: 0)) { _ in }
         defer { first.close() }

@@ -78,6 +78,24 @@ private func frames(_ size: Int) -> (ByteStream, UnsafeRawBufferPointer) -> Int 
         #expect(connection.farSide.received == Array(1...12))
     }
 
+    @Test func resumeDeliversTheRestThoughTheSocketHasNothingNew() throws {
+        let connection = try Connection()
+        defer { connection.finish() }
+        connection.farSide.onReceive = { stream, _ in
+            stream.pauseReading()
+            return 1
+        }
+        connection.near.write([1, 2, 3])
+        #expect(connection.loop.turn { connection.farSide.calls == 1 })
+
+        for calls in 2...3 {
+            connection.far.resumeReading()
+            #expect(connection.loop.turn(for: .seconds(2)) { connection.farSide.calls == calls })
+        }
+
+        #expect(connection.farSide.received == [1, 2, 3])
+    }
+
     @Test(arguments: Place.allCases)
     func peerThatLeavesDuringAPauseIsHeardAfterItsBytes(_ place: Place) throws {
         let connection = try Connection(place, name: "leave\(place.rawValue)")

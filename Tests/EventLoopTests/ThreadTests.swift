@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func systemClockMoves() {
-        let clock = SystemClock()
+        let clock: any Clock = SystemClock()
         let before = clock.now
         #expect(clock.now >= before)
         #expect(clock.bootID.utf8.count == 36)

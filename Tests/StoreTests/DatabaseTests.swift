@@ -132,6 +132,18 @@ import Testing
         try database.close()
     }
 
+    @Test func aLoneCommitWritesAPageOrTwo() throws {
+        let directory = TemporaryDirectory()
+        let database = try Database.open(path: directory.path)
+        _ = try database.commit(Sample.group(1, [], [.stream(Sample.route(1))]))
+        let frames = database.connection.walFrames
+
+        for number in UInt64(1)...100 { _ = try database.commit(Sample.group(number, [Sample.segment(1, number)])) }
+
+        #expect(database.connection.walFrames - frames < 200)
+        try database.close()
+    }
+
     @Test func segmentsCommittedTwiceCountOnce() throws {
         let directory = TemporaryDirectory()
         let database = try Database.open(path: directory.path)

@@ -2,12 +2,16 @@
 
 /// PUBLISH packets and groups to store.
 enum Sample {
-    /// An MQTT 5 PUBLISH at QoS 1 with `payload` random bytes, which don't compress, or a pattern, which does.
+    /// An MQTT 5 PUBLISH at QoS 1 with `payload` bytes of noise, which don't compress, or a pattern, which does.
     static func packet(_ number: UInt64, payload: Int = 150, random: Bool = false) -> [UInt8] {
         let topic = Array("plant/line-b/press-7/temperature".utf8)
-        var generator = SystemRandomNumberGenerator()
+        var noise = number &* 0x9E37_79B9_7F4A_7C15 | 1
         let content = (0..<payload).map { index in
-            random ? UInt8.random(in: 0...255, using: &generator) : UInt8(truncatingIfNeeded: Int(number) &+ index % 7)
+            guard random else { return UInt8(truncatingIfNeeded: Int(number) &+ index % 7) }
+            noise ^= noise << 13
+            noise ^= noise >> 7
+            noise ^= noise << 17
+            return UInt8(truncatingIfNeeded: noise >> 32)
         }
         let rest = [0, UInt8(topic.count)] + topic + [0, 1, 0] + content
         var length = rest.count

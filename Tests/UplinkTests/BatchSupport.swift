@@ -1,5 +1,6 @@
 import Glibc
 import MQTT
+import Store
 
 @testable import Uplink
 
@@ -80,7 +81,7 @@ func makeBatch(
 
 func makeBatch(packets: UnsafeRawBufferPointer, header: BatchHeader, level: BatchLevel = .fast) -> [UInt8] {
     var output = RawBytes()
-    Batch.encode(header, packets: packets, level: level, compressor: BatchCompressor(), into: &output)
+    Batch.encode(header, packets: packets, level: level, compressor: LZ4Compressor(), into: &output)
     return [UInt8](output.bytes)
 }
 

@@ -1,3 +1,4 @@
+import Broker
 import MQTT
 import Store
 import Testing
@@ -13,21 +14,21 @@ private final class NotingSink: MessageSink {
     /// nil: commits at once.
     var waiting: [(Bool) -> Void]?
 
-    func publish(_ message: PublishView, settled: @escaping (ReasonCode) -> Void) {
+    func publish(_ message: PublishView, from origin: Broker.Origin, settled: @escaping (ReasonCode) -> Void) {
         published.append(Inner(message))
         settled(.success)
     }
 
-    func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping (Bool) -> Void) {
+    func ingest(_ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void) {
         if isFull { return committed(false) }
-        taken += messages.map { Inner($0) }
+        taken += messages.map { Inner($0.publish) }
         self.changes += changes
         if waiting == nil { committed(true) } else { waiting?.append(committed) }
     }
 }
 
 private final class AnyPublisher: BatchPublisher {
-    let clientIdentifier = "pump-7-cloud"
+    let name = "pump-7-cloud"
     var forbidden: Set<String> = []
     func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool {
         !forbidden.contains(String(decoding: topic, as: UTF8.self))
@@ -98,6 +99,34 @@ private final class AnyPublisher: BatchPublisher {
 
         #expect(sink.taken.map(\.payload) == ["1"])
         #expect(sink.published.isEmpty)
+    }
+
+    @Test func whatFollowsARefusedBatchWaitsForIt() throws {
+        let ingest = try makeIngest()
+        func batch(_ number: Int) -> [UInt8] {
+            makeBatch([Sample(payload: "\(number)")], header: makeHeader(sequence: UInt64(number)))
+        }
+        sink.isFull = true
+        #expect(send(batch(1), to: ingest) == .quotaExceeded)
+        sink.isFull = false
+
+        #expect(send(batch(2), to: ingest) == .quotaExceeded)
+        #expect(send(batch(1), to: ingest) == .success)
+        #expect(send(batch(2), to: ingest) == .success)
+
+        #expect(sink.taken.map(\.payload) == ["1", "2"])
+    }
+
+    @Test func aRefusedBatchThatNeverComesAgainHoldsNobodyForEver() throws {
+        let ingest = try makeIngest()
+        sink.isFull = true
+        _ = send(makeBatch([Sample()]), to: ingest)
+        sink.isFull = false
+        let time = WallTime(milliseconds: 1)
+        let gap = BatchGap(run: makeHeader().run, first: 1, last: 1, reason: "evicted", from: time, to: time)
+
+        #expect(send(makeBatch([Sample()], header: makeHeader(sequence: 2)), to: ingest) == .quotaExceeded)
+        #expect(send(makeBatch([Sample()], header: makeHeader(sequence: 2, gaps: [gap])), to: ingest) == .success)
     }
 
     @Test func statesComeBackFromTheStore() throws {

@@ -35,4 +35,10 @@ bool linux_clock_is_synchronised(void);
 /// What errno's value means, in English; NULL for a value that means nothing.
 const char *linux_error_text(int number);
 
+/// Who connected a Unix socket (SO_PEERCRED); false: the socket isn't one, or isn't connected.
+bool linux_peer_credentials(int socket, pid_t *process, uid_t *user, gid_t *group);
+
+/// The peer's supplementary groups (SO_PEERGROUPS), and how many; -1: more than `count`, or not known.
+int linux_peer_groups(int socket, gid_t *groups, unsigned count);
+
 #endif

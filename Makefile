@@ -1,0 +1,89 @@
+# Roost: store-and-forward MQTT for edge nodes. `make run` shows it, `make test` proves it.
+#
+# Every target installs what it needs from Debian, asking nothing, and says what it does in a line.
+
+SHELL := /bin/bash
+CONFIGURATION ?= release
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+VENV := .build/venv
+
+# A release build carries its Swift runtime along and asks nothing of the machine but Debian's C libraries.
+RELEASE := swift build -c release -j $(JOBS) -Xswiftc -static-stdlib
+
+BUILD_PACKAGES := libsqlite3-dev liblz4-dev libssl-dev pkg-config
+TEST_PACKAGES := mosquitto mosquitto-clients lz4 sqlite3 python3-venv
+BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev python3 util-linux
+
+.PHONY: help run build test bench install uninstall format lint clean
+
+help: ## say what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, and watch a node lose nothing while its link is cut
+	@echo "roost: the demo. A node and a cloud on this machine; the link will be cut."
+	@.build/release/roost demo
+
+build: ## build roostd and roost
+	@$(call install,$(BUILD_PACKAGES))
+	@echo "roost: building (the first time takes some minutes)"
+	@$(RELEASE) --product roostd
+	@$(RELEASE) --product roost
+
+test: ## build and run every test
+	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	@$(call paho)
+	@echo "roost: building the tests"
+	@swift build -j $(JOBS) --build-tests
+	@echo "roost: running the tests"
+	@ROOST_PYTHON=$(VENV)/bin/python SWIFT_BACKTRACE=enable=no swift test --skip-build
+
+bench: build ## measure beside mosquitto, and write Benchmarks/RESULTS.md
+	@$(call install,$(BENCH_PACKAGES))
+	@echo "roost: measuring; keep the machine quiet for ten minutes"
+	@Benchmarks/run
+
+install: build ## install programs, configuration and the systemd unit under PREFIX
+	@echo "roost: installing under $(DESTDIR)$(PREFIX)"
+	@install -D -s -m 755 .build/release/roostd $(DESTDIR)$(PREFIX)/bin/roostd
+	@install -D -s -m 755 .build/release/roost $(DESTDIR)$(PREFIX)/bin/roost
+	@install -d -m 755 $(DESTDIR)/etc/roost
+	@[ -e $(DESTDIR)/etc/roost/roost.toml ] || install -m 644 conf/roost.toml $(DESTDIR)/etc/roost/roost.toml
+	@install -D -m 644 conf/roostd.service $(DESTDIR)/etc/systemd/system/roostd.service
+
+uninstall: ## remove what install put there, but not the configuration
+	@echo "roost: removing from $(DESTDIR)$(PREFIX)"
+	@rm -f $(DESTDIR)$(PREFIX)/bin/roostd $(DESTDIR)$(PREFIX)/bin/roost $(DESTDIR)/etc/systemd/system/roostd.service
+
+format: ## put every Swift file in the house's form
+	@echo "roost: formatting"
+	@swift format -i -r Package.swift Sources Tests
+
+lint: ## check the form of every Swift file
+	@echo "roost: checking the form"
+	@swift format lint --strict -r Package.swift Sources Tests
+	@! grep -rnE '^(@[a-z]+ )?import Foundation' Sources --include='*.swift' | grep -v '^Sources/roost/' \
+		|| { echo "roost: only the command line may import Foundation"; exit 1; }
+
+clean: ## remove what was built
+	@echo "roost: removing .build"
+	@rm -rf .build
+
+# Installs those of the packages that are missing.
+define install
+missing=""; for package in $(1); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+if [ -n "$$missing" ]; then \
+	echo "roost: installing$$missing"; \
+	as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	$$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+fi
+endef
+
+# paho-mqtt 2 for Python: Debian's is 1.6.
+define paho
+if [ ! -x $(VENV)/bin/python ]; then \
+	echo "roost: installing paho-mqtt into $(VENV)"; \
+	python3 -m venv $(VENV) && $(VENV)/bin/pip install -q 'paho-mqtt>=2,<3'; \
+fi
+endef

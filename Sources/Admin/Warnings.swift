@@ -1,0 +1,123 @@
+import Broker
+import EventLoop
+import Store
+
+/// Something that a person should know, with what to do about it.
+struct Warning: Equatable {
+    var text: String
+    /// It is so now, and keeps the node from doing its work: `/health` says degraded.
+    var isDegrading: Bool
+}
+
+extension Admin {
+    /// A link that has only just begun to connect is no news.
+    private static let patience: Duration = .seconds(10)
+    /// Sessions that are named; of more, only the number is told.
+    private static let namedSessions = 3
+
+    var warnings: [Warning] { storeWarnings + uplinkWarnings + routeWarnings + sessionWarnings + clockWarnings }
+
+    private var storeWarnings: [Warning] {
+        var warnings: [Warning] = []
+        if let failure = log.failure {
+            warnings.append(
+                Warning(
+                    text: "the store fails: \(actions.explain(failure)); what can't be kept is not acknowledged",
+                    isDegrading: true))
+        } else if log.isRefusing {
+            warnings.append(
+                Warning(text: "the store is full and refuses messages (store.when_full)", isDegrading: true))
+        } else if log.isFull {
+            warnings.append(
+                Warning(text: "memory for messages is full: publishers wait (store.memory)", isDegrading: true))
+        }
+        if log.evictedMessages > 0 {
+            warnings.append(
+                Warning(
+                    text: "\(log.evictedMessages) messages were evicted since the start: store.budget, or the route's, "
+                        + "was too small", isDegrading: false))
+        }
+        return warnings
+    }
+
+    private var uplinkWarnings: [Warning] {
+        uplinkStateChanged()
+        return uplinks.map(\.report).compactMap { report in
+            let queues = broker.routes.filter { $0.uplink == report.name }.map(\.queue)
+            let backlog = age(ofStoreTime: queues.compactMap(\.oldest).min())
+            let waits = backlog.map { "; the oldest message has waited \(Self.words($0))" } ?? ""
+            let error = report.error.map { ": \($0)" } ?? ""
+            switch report.state {
+            case .connected: return nil
+            case .noReceiver:
+                return Warning(
+                    text: "uplink \(report.name) is connected, but nobody there receives batches (roost ingest, or "
+                        + "[ingest] of a roostd)\(waits)", isDegrading: true)
+            case .paused:
+                return Warning(
+                    text: "uplink \(report.name) is paused (roost uplink resume \(report.name))\(waits)",
+                    isDegrading: false)
+            case .connecting, .waiting:
+                let since = downSince[report.name] ?? report.since
+                guard report.error != nil || broker.loop.now - since >= Self.patience else { return nil }
+                return Warning(
+                    text: "uplink \(report.name) has been down for \(Self.words(age(of: since)))\(error)\(waits)",
+                    isDegrading: true)
+            }
+        }
+    }
+
+    private var routeWarnings: [Warning] {
+        routes.compactMap { route in
+            if route.isOrphaned {
+                return Warning(
+                    text: "\(route.messages) messages wait for \(route.name), which is no longer configured "
+                        + "(roost queue \(route.name) drop)", isDegrading: false)
+            }
+            guard route.refused > 0 else { return nil }
+            return Warning(
+                text: "the far end has refused \(route.refused) messages of \(route.name)", isDegrading: false)
+        }
+    }
+
+    private var sessionWarnings: [Warning] {
+        let losing = broker.sessions.values.filter(\.isLosing)
+            .sorted { $0.clientIdentifier.lexicographicallyPrecedes($1.clientIdentifier) }
+        var warnings = losing.prefix(Self.namedSessions).map { session in
+            Warning(
+                text: "session \(Self.text(session.clientIdentifier)) is full and loses messages: "
+                    + "\(session.lostMessages) so far (limits.session_messages, limits.session_bytes)",
+                isDegrading: true)
+        }
+        if losing.count > Self.namedSessions {
+            let others = losing.count - Self.namedSessions
+            warnings.append(Warning(text: "\(others) more sessions are full and lose messages", isDegrading: true))
+        }
+        return warnings
+    }
+
+    private var clockWarnings: [Warning] {
+        guard !log.clock.isSet else { return [] }
+        return [
+            Warning(
+                text: "the clock is not set: messages get their dates once it is, if that is before they leave",
+                isDegrading: false)
+        ]
+    }
+
+    static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+    /// "45 s", "12 min", "3 h 5 min", "9 d 4 h".
+    static func words(_ seconds: Double) -> String {
+        let whole = Int(seconds)
+        func pair(_ large: Int, _ largeWord: String, _ small: Int, _ smallWord: String) -> String {
+            small == 0 ? "\(large) \(largeWord)" : "\(large) \(largeWord) \(small) \(smallWord)"
+        }
+        switch whole {
+        case ..<60: return "\(whole) s"
+        case ..<3600: return "\(whole / 60) min"
+        case ..<86_400: return pair(whole / 3600, "h", whole / 60 % 60, "min")
+        default: return pair(whole / 86_400, "d", whole / 3600 % 24, "h")
+        }
+    }
+}

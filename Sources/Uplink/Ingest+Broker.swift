@@ -1,0 +1,42 @@
+import Broker
+import MQTT
+
+/// Who published a batch to this broker.
+public protocol BatchPublisher {
+    /// For the log.
+    var name: String { get }
+    /// Whether access control lets it publish to `topic`.
+    func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool
+}
+
+/// How the broker hands batches over.
+extension Ingest: BatchReceiver {
+    public func wants(_ topic: UnsafeRawBufferPointer) -> Bool {
+        filter.withUnsafeBytes { TopicFilter.matches(filter: $0, topic: topic) }
+    }
+
+    public func receive(
+        _ publish: PublishView, from origin: Broker.Origin, answer: @escaping (ReasonCode) -> Void
+    ) {
+        receive(publish, from: OriginPublisher(origin: origin, access: access), answer: answer)
+    }
+}
+
+/// A client publishes as access control lets it; what comes from an upstream or this node itself may go anywhere.
+private struct OriginPublisher: BatchPublisher {
+    let origin: Broker.Origin
+    let access: any AccessControl
+
+    var name: String {
+        switch origin {
+        case .client(let session): String(decoding: session.clientIdentifier, as: UTF8.self)
+        case .uplink(let name): "uplink \(name)"
+        case .node: "this node"
+        }
+    }
+
+    func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool {
+        guard case .client(let session) = origin else { return true }
+        return access.mayPublish(session.identity, topic: topic)
+    }
+}

@@ -1,0 +1,101 @@
+import Client
+import EventLoop
+import MQTT
+import Store
+
+/// Sends one route's messages over the uplink's connection: `BatchSender` or `EachSender`. The uplink calls; the sender
+/// answers whether it has something to send, sends one PUBLISH at a time, and hears what became of it.
+protocol RouteSender: AnyObject {
+    var queue: RouteQueue { get }
+    var priority: EvictionClass { get }
+    /// Why it is holding back, in a person's words; nil: it is not.
+    var holding: Hold? { get }
+    /// The window to the far end is open.
+    var hasRoom: Bool { get }
+    /// When the oldest PUBLISH that is unacknowledged was sent.
+    var oldestSent: Instant? { get }
+
+    /// What was being read from disk is there, or something new came.
+    func queueIsReadable()
+    func didConnect(sessionPresent: Bool)
+    /// `isAnswer`: the upstream closed the connection, which may be its answer to what was sent.
+    func didDisconnect(isAnswer: Bool)
+    /// Whether `send` may send something now.
+    func isDue(_ now: Instant) -> Bool
+    /// Sends one PUBLISH and returns its bytes; nil: there was nothing to send after all.
+    func send(_ now: Instant) -> Int?
+    /// The upstream has answered a PUBLISH. Returns when that was sent, nil where it isn't this route's.
+    func didAcknowledge(_ identifier: UInt16, _ reason: ReasonCode, _ now: Instant) -> Instant?
+    /// When `isDue` may turn true without anything else happening; nil: never.
+    func nextDeadline(_ now: Instant) -> Instant?
+    /// Sends what waits without its delay, and ends a hold.
+    func flush()
+}
+
+/// Why a route sends nothing for a while.
+struct Hold {
+    enum Reason: Equatable {
+        /// 0x10: nobody subscribes to batches.
+        case noReceiver
+        /// 0x97 and others that time may heal.
+        case refused(ReasonCode)
+        /// Ten messages in a row were refused one by one.
+        case refusesEverything
+    }
+
+    var reason: Reason
+    var until: Instant
+
+    var text: String {
+        switch reason {
+        case .noReceiver: "no receiver"
+        case .refused(let code): "the upstream answers: \(code.name)"
+        case .refusesEverything: "the receiver refuses everything"
+        }
+    }
+}
+
+/// What the senders of one uplink share.
+final class SendingContext {
+    let client: MQTTClient
+    let options: UplinkOptions
+    let compressor = LZ4Compressor()
+    /// Where a batch is encoded before it is sent.
+    var output = RawBytes()
+    let random: () -> Double
+    let labels: [BatchHeader.Label]
+    /// Messages, not PUBLISHes.
+    var sentMessages: UInt64 = 0
+    var acknowledgedMessages: UInt64 = 0
+    var onNotice: ((String) -> Void)?
+
+    init(client: MQTTClient, options: UplinkOptions, random: @escaping () -> Double) {
+        self.client = client
+        self.options = options
+        self.random = random
+        labels = options.labels.map { BatchHeader.Label(name: $0.name, value: $0.value) }
+    }
+}
+
+/// Messages that the upstream refused one by one. They are set aside for good only once the upstream has accepted another:
+/// until then it may be that it refuses everything (a receiver that is too old, a wrong permission).
+struct Refusals {
+    private(set) var pending: [(numbering: Numbering, number: UInt64)] = []
+    static let maximum = 10
+
+    mutating func add(_ numbering: Numbering, _ number: UInt64) { pending.append((numbering, number)) }
+
+    func contains(_ numbering: Numbering, _ number: UInt64) -> Bool {
+        pending.contains { $0.number == number && $0.numbering == numbering }
+    }
+
+    var isEverything: Bool { pending.count >= Self.maximum }
+
+    /// The upstream accepted something: what it refused before is refused.
+    mutating func settle(in queue: RouteQueue) {
+        for (numbering, number) in pending { queue.refuse(numbering, number: number) }
+        pending.removeAll()
+    }
+
+    mutating func forget() { pending.removeAll() }
+}

@@ -1,0 +1,180 @@
+import Client
+import EventLoop
+import MQTT
+import Store
+
+/// One `[[uplink]]`: keeps a connection to the upstream, sends the routes' messages over it, and hands what comes from the
+/// cloud to the broker.
+///
+/// It owns the connection's life (`Uplink+Connection.swift`), shares the link between the routes
+/// (`Uplink+Sending.swift`) and takes what the upstream publishes (`Uplink+Receiving.swift`). Runs on its loop alone.
+public final class Uplink {
+    /// In the words of `roost uplink`.
+    public enum State: String, Sendable {
+        case connected
+        case connecting
+        /// Between two attempts.
+        case waiting
+        case paused
+        /// Connected, but nobody subscribes to batches.
+        case noReceiver = "no receiver"
+    }
+
+    public struct Figures: Sendable, Equatable {
+        public var sentMessages: UInt64
+        /// All bytes on the link, upwards.
+        public var sentBytes: UInt64
+        public var receivedBytes: UInt64
+        public var acknowledgedMessages: UInt64
+        /// Connections after the first.
+        public var reconnects: UInt64
+        /// Smoothed, from sending to acknowledgement; 0 before the first.
+        public var roundTripMilliseconds: Double
+    }
+
+    public let options: UplinkOptions
+    public let loop: EventLoop
+    let client: MQTTClient
+    let context: SendingContext
+    let addresses: [UplinkAddress]
+    let senders: [any RouteSender]
+    let sink: any MessageSink
+    let mappings: [(filter: [UInt8], mapping: TopicMapping)]
+    let via: [UInt8]
+
+    /// What keeps it from turning: paused, or not started.
+    var isPaused = true
+    /// The address that is tried next, or is connected.
+    var address = 0
+    var backoff: Backoff
+    var retry = Timer.none
+    var isWaiting = false
+    var connectedAt: Instant?
+    var connections: UInt64 = 0
+    /// When the upstream said that another client took the session over.
+    var takeovers: [Instant] = []
+    var health = LinkHealth()
+    var shares: [Int]
+    var isPumpDue = false
+    var wake = Timer.none
+    var wakeAt: Instant?
+    var inboundTopic = RawBytes()
+
+    /// When `state` became what it is.
+    public internal(set) var since: Instant
+    /// Why it is not connected, or the routes are held; nil: nothing is wrong.
+    public internal(set) var error: String?
+    /// Told when `state` has changed.
+    public var onState: ((State) -> Void)?
+    /// One line for the log.
+    public var onNotice: ((String) -> Void)? {
+        didSet { context.onNotice = onNotice }
+    }
+    var lastState = State.paused
+
+    /// - Parameters:
+    ///   - queues: one for each of `options.routes`, in their order.
+    ///   - storeTime: store time, milliseconds.
+    ///   - random: 0..<1, for jitter.
+    public init(
+        options: UplinkOptions, loop: EventLoop, network: any Network, queues: [RouteQueue], sink: any MessageSink,
+        storeTime: @escaping () -> Int64, random: @escaping () -> Double = { Double.random(in: 0..<1) }
+    ) throws(UplinkError) {
+        precondition(queues.count == options.routes.count, "a queue for each route")
+        guard !options.urls.isEmpty else { throw .noAddress(uplink: options.name) }
+        var addresses: [UplinkAddress] = []
+        for url in options.urls { addresses.append(try UplinkAddress(url)) }
+        var mappings: [(filter: [UInt8], mapping: TopicMapping)] = []
+        for subscription in options.subscriptions { mappings.append(try Self.mapping(subscription, options)) }
+        let client = MQTTClient(loop: loop, network: network, options: Self.clientOptions(options))
+        let context = SendingContext(client: client, options: options, random: random)
+        var senders: [any RouteSender] = []
+        for (route, queue) in zip(options.routes, queues) {
+            switch route.mode {
+            case .batch:
+                senders.append(
+                    try BatchSender(queue: queue, options: route, context: context, storeTime: storeTime))
+            case .each:
+                senders.append(try EachSender(queue: queue, options: route, context: context, storeTime: storeTime))
+            }
+        }
+        self.options = options
+        self.loop = loop
+        self.client = client
+        self.context = context
+        self.addresses = addresses
+        self.mappings = mappings
+        self.senders = senders
+        self.sink = sink
+        via = Array(options.node.utf8)
+        backoff = Backoff(min: options.reconnectMin, max: options.reconnectMax)
+        shares = Array(repeating: 0, count: senders.count)
+        since = loop.now
+        client.delegate = self
+        for sender in senders {
+            sender.queue.onReadable = { [weak self, weak sender] in
+                sender?.queueIsReadable()
+                self?.pumpSoon()
+            }
+        }
+    }
+
+    private static func clientOptions(_ options: UplinkOptions) -> MQTTClient.Options {
+        var client = MQTTClient.Options()
+        client.clientIdentifier = Array(options.clientIdentifier.utf8)
+        client.version = options.version
+        client.cleanStart = false
+        client.sessionExpiryInterval = options.version == .v5 ? options.sessionExpiry : 0
+        client.keepAlive = options.keepAlive
+        client.username = options.username
+        client.password = options.password
+        client.sendMaximum = options.inflight
+        client.automaticAcknowledgement = false
+        return client
+    }
+
+    private static func mapping(
+        _ subscription: SubscribeOptions, _ options: UplinkOptions
+    ) throws(UplinkError) -> (filter: [UInt8], mapping: TopicMapping) {
+        let filter = Array(subscription.filter.utf8)
+        guard filter.withUnsafeBytes({ TopicFilter.isValid($0) }) else { throw .badFilter(subscription.filter) }
+        do throws(TopicMapping.PatternError) {
+            let mapping = try TopicMapping(subscription.topic, node: options.node, labels: options.labels)
+            return (filter, mapping)
+        } catch {
+            throw .badTopic(pattern: subscription.topic, error)
+        }
+    }
+
+    // MARK: - What people see
+
+    public var state: State {
+        if client.isConnected {
+            return senders.contains { $0.holding?.reason == .noReceiver } ? .noReceiver : .connected
+        }
+        if isPaused { return .paused }
+        return isWaiting ? .waiting : .connecting
+    }
+
+    /// The address that is connected, or tried.
+    public var url: String { addresses[address].url }
+
+    public var figures: Figures {
+        Figures(
+            sentMessages: context.sentMessages, sentBytes: client.bytesSent, receivedBytes: client.bytesReceived,
+            acknowledgedMessages: context.acknowledgedMessages, reconnects: connections > 0 ? connections - 1 : 0,
+            roundTripMilliseconds: health.smoothedMilliseconds)
+    }
+
+    /// Why a route sends nothing; nil: nothing holds it back.
+    public func holding(route index: Int) -> String? { senders[index].holding?.text }
+
+    /// Tells of a new state, once.
+    func noteState() {
+        let now = state
+        guard now != lastState else { return }
+        lastState = now
+        since = loop.now
+        onState?(now)
+    }
+}

@@ -1,0 +1,171 @@
+import EventLoop
+import MQTT
+import Store
+
+/// One `[[uplink]]`, checked: what roostd makes of the configuration.
+public struct UplinkOptions: Sendable {
+    public var name: String
+    /// This node's id and labels, for topics and batch headers.
+    public var node: String
+    public var labels: [(name: String, value: String)]
+    /// `mqtt://host:port`, in the order in which they are tried.
+    public var urls: [String]
+    public var username: [UInt8]?
+    public var password: [UInt8]?
+    public var clientIdentifier: String
+    public var version: ProtocolVersion
+    /// Seconds that the upstream keeps our Session; `UInt32.max`: for ever.
+    public var sessionExpiry: UInt32
+    /// Seconds.
+    public var keepAlive: UInt16
+    public var batchPrefix: String
+    /// An empty batch goes when a route sent nothing else for this long; `.zero`: never.
+    public var heartbeat: Duration
+    public var reconnectMin: Duration
+    public var reconnectMax: Duration
+    public var routes: [RouteOptions]
+    public var subscriptions: [SubscribeOptions]
+    /// The most PUBLISHes that are unacknowledged at once, whatever the upstream allows.
+    public var inflight: UInt16
+
+    public init(
+        name: String, node: String, labels: [(name: String, value: String)] = [], urls: [String],
+        username: [UInt8]? = nil, password: [UInt8]? = nil, clientIdentifier: String, version: ProtocolVersion = .v5,
+        sessionExpiry: UInt32 = 7 * 86_400, keepAlive: UInt16 = 60, batchPrefix: String = "roost/batch",
+        heartbeat: Duration = .seconds(300), reconnectMin: Duration = .seconds(1),
+        reconnectMax: Duration = .seconds(120), routes: [RouteOptions] = [], subscriptions: [SubscribeOptions] = [],
+        inflight: UInt16 = 100
+    ) {
+        self.name = name
+        self.node = node
+        self.labels = labels
+        self.urls = urls
+        self.username = username
+        self.password = password
+        self.clientIdentifier = clientIdentifier
+        self.version = version
+        self.sessionExpiry = sessionExpiry
+        self.keepAlive = keepAlive
+        self.batchPrefix = batchPrefix
+        self.heartbeat = heartbeat
+        self.reconnectMin = reconnectMin
+        self.reconnectMax = reconnectMax
+        self.routes = routes
+        self.subscriptions = subscriptions
+        self.inflight = inflight
+    }
+}
+
+/// One `[[uplink.route]]`: how the messages of a `RouteQueue` are sent. Which messages it takes is the broker's to know.
+public struct RouteOptions: Sendable {
+    public enum Mode: Sendable { case batch, each }
+    /// `auto`: high for a backlog, fast for live data.
+    public enum Level: Sendable { case fast, high, auto }
+
+    /// The route's name within its uplink.
+    public var name: String
+    public var priority: EvictionClass
+    public var mode: Mode
+    /// Bytes of PUBLISH packets, before compression, at which a batch is made.
+    public var batchBytes: Int
+    /// The longest that a message waits for company.
+    public var batchDelay: Duration
+    public var level: Level
+    /// No delay while a publisher's acknowledgement waits that can settle.
+    public var eager: Bool
+    /// Pattern for the topics.
+    public var topic: String
+    /// In `each` mode false lets messages with QoS 0 go at QoS 0.
+    public var storesQoS0: Bool
+    /// In `each` mode on MQTT 5: User Property `t` with the time of receipt.
+    public var stamp: Bool
+
+    public init(
+        name: String, priority: EvictionClass = .normal, mode: Mode = .batch, batchBytes: Int = 256 << 10,
+        batchDelay: Duration = .seconds(1), level: Level = .auto, eager: Bool = true, topic: String = "{topic}",
+        storesQoS0: Bool = true, stamp: Bool = false
+    ) {
+        self.name = name
+        self.priority = priority
+        self.mode = mode
+        self.batchBytes = batchBytes
+        self.batchDelay = batchDelay
+        self.level = level
+        self.eager = eager
+        self.topic = topic
+        self.storesQoS0 = storesQoS0
+        self.stamp = stamp
+    }
+}
+
+extension RouteOptions {
+    func mapping(for uplink: UplinkOptions) throws(UplinkError) -> TopicMapping {
+        do throws(TopicMapping.PatternError) {
+            return try TopicMapping(topic, node: uplink.node, labels: uplink.labels)
+        } catch {
+            throw .badTopic(pattern: topic, error)
+        }
+    }
+}
+
+/// One `[[uplink.subscribe]]`: what comes from the cloud.
+public struct SubscribeOptions: Sendable {
+    /// With `{node}` and labels already put in.
+    public var filter: String
+    public var qos: QoS
+    /// Pattern for the topics on this node.
+    public var topic: String
+
+    public init(filter: String, qos: QoS = .atLeastOnce, topic: String = "{topic}") {
+        self.filter = filter
+        self.qos = qos
+        self.topic = topic
+    }
+}
+
+/// Why an uplink can't be made of its options.
+public enum UplinkError: Error, Equatable, Sendable, CustomStringConvertible {
+    case noAddress(uplink: String)
+    /// Not `SCHEME://HOST[:PORT]`.
+    case badAddress(String)
+    /// A scheme that this version has no transport for.
+    case unsupportedScheme(String)
+    case badTopic(pattern: String, TopicMapping.PatternError)
+    case badFilter(String)
+
+    public var description: String {
+        switch self {
+        case .noAddress(let uplink): "uplink \(uplink) has no urls"
+        case .badAddress(let url): "\(url) is not an address (mqtt://host:port)"
+        case .unsupportedScheme(let url):
+            "\(url): TLS and WebSocket are not available for uplinks yet; use mqtt://host:port"
+        case .badTopic(let pattern, let error): "topic pattern \(pattern): \(error)"
+        case .badFilter(let filter): "\(filter) is not a topic filter"
+        }
+    }
+}
+
+/// One address of an uplink.
+struct UplinkAddress {
+    let url: String
+    let endpoint: Endpoint
+
+    init(_ url: String) throws(UplinkError) {
+        let parts = url.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[1].hasPrefix("//") else { throw .badAddress(url) }
+        var rest = parts[1].dropFirst(2)
+        if rest.last == "/" { rest = rest.dropLast() }
+        switch parts[0] {
+        case "mqtt", "tcp": break
+        case "mqtts", "ssl", "ws", "wss": throw .unsupportedScheme(url)
+        default: throw .badAddress(url)
+        }
+        // Behind an IPv6 address's bracket, or anywhere else in a name, a colon begins the port.
+        let hasPort = rest.last != "]" && rest.contains(":")
+        guard !rest.isEmpty, rest.first != ":", !rest.contains("@"),
+            let endpoint = Endpoint(parsing: hasPort ? String(rest) : rest + ":1883")
+        else { throw .badAddress(url) }
+        self.url = url
+        self.endpoint = endpoint
+    }
+}

@@ -1,0 +1,54 @@
+import Broker
+import Configuration
+import EventLoop
+import Store
+import Uplink
+
+extension Daemon {
+    /// Makes each uplink with a queue for each of its routes, and starts it.
+    func startUplinks(_ state: StoredState) throws(Failure) {
+        for settings in settings.uplinks {
+            let queues = settings.routes.map { makeQueue($0, of: settings, state) }
+            let options = try UplinkOptions(settings, node: self.settings.node)
+            do throws(UplinkError) {
+                let uplink = try Uplink(
+                    options: options, loop: loop, network: network, queues: queues, sink: broker,
+                    storeTime: { [log] in log.clock.now })
+                uplink.onNotice = { [logger] in logger.log(.notice, "uplink \(settings.name): \($0)") }
+                uplink.onState = { [logger, unowned uplink] state in
+                    let reason = uplink.error.map { ": \($0)" } ?? ""
+                    logger.log(.notice, "uplink \(settings.name) to \(uplink.url) is \(state.rawValue)\(reason)")
+                }
+                uplinks.append(uplink)
+                uplink.start()
+            } catch {
+                throw Failure(exitCode: 1, message: "uplink \(settings.name): \(error)")
+            }
+        }
+    }
+
+    private func makeQueue(_ route: RouteSettings, of uplink: UplinkSettings, _ state: StoredState) -> RouteQueue {
+        let queue = RouteQueue(
+            name: "\(uplink.name)/\(route.placeName)", evictionClass: EvictionClass(route.priority),
+            storesQoS0: route.storeQoS0, ttl: route.ttl?.milliseconds, budgetBytes: route.budgetBytes.map { Int64($0) },
+            log: log, state: state)
+        broker.add(Route(uplink: uplink.name, filter: Array(route.filter.utf8), queue: queue))
+        return queue
+    }
+
+    /// Takes batches from other nodes, where the settings say so.
+    func startIngest(_ state: StoredState) throws(Failure) {
+        guard settings.ingest.enabled else { return }
+        let stored = state.states.filter { $0.kind == .receiver }.map { (key: $0.key, value: $0.value) }
+        do throws(TopicMapping.PatternError) {
+            let ingest = try Ingest(
+                options: IngestOptions(settings.ingest, node: settings.node), sink: broker, access: broker.access,
+                stored: stored, storeTime: { [log] in log.clock.now })
+            ingest.onNotice = { [logger] in logger.log(.warning, "ingest: \($0)") }
+            self.ingest = ingest
+            broker.receiver = ingest
+        } catch {
+            throw Failure(exitCode: 1, message: "ingest.topic: \(error)")
+        }
+    }
+}
