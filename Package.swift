@@ -15,8 +15,9 @@ func library(_ name: String, _ dependencies: [Target.Dependency], _ swiftSetting
     .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -71,7 +72,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
-        tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
+        tests("EndToEnd", ["Client", "EventLoop", "MQTT"], exclude: ["Scripts"]),
     ],
     swiftLanguageModes: [.v6]
 )

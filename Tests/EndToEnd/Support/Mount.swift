@@ -1,0 +1,21 @@
+import Glibc
+
+/// A small tmpfs in the test's directory, to be filled or made read-only; unmounted with the scenario. For root alone.
+final class Mount {
+    let path: String
+
+    init(_ scenario: Scenario, size: String) throws {
+        path = try scenario.directory.make("mount")
+        guard mount("tmpfs", path, "tmpfs", 0, "size=\(size)") == 0 else {
+            throw Failure("cannot mount a tmpfs: errno \(errno)")
+        }
+        let path = path
+        scenario.atEnd { umount2(path, Int32(MNT_DETACH)) }
+    }
+
+    func makeReadOnly() throws {
+        guard mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), nil) == 0 else {
+            throw Failure("cannot remount \(path): errno \(errno)")
+        }
+    }
+}
