@@ -36,9 +36,6 @@ extension Connection {
         state = .accepting
         maximumPacketSize = connect.maximumPacketSize.map { Int($0) } ?? .max
         cleanStart = connect.cleanStart
-        pubacks = AcknowledgementQueue(.puback, connection: self)
-        pubrecs = AcknowledgementQueue(.pubrec, connection: self)
-        pubcomps = AcknowledgementQueue(.pubcomp, connection: self)
         broker.open(connect, on: self) { [weak self] present in
             self?.accept(connect, sessionPresent: present, assigned: assigned)
         }

@@ -28,7 +28,6 @@ extension Connection {
         case .atMostOnce:
             _ = broker.route(publish, from: .client(session), waiter: nil, ticket: 0)
         case .atLeastOnce:
-            guard let pubacks else { return }
             let ticket = pubacks.wait(publish.packetIdentifier)
             let outcome = broker.route(publish, from: .client(session), waiter: pubacks, ticket: ticket)
             if case .done(let reason) = outcome { pubacks.settle(ticket, reason) }
@@ -56,7 +55,7 @@ extension Connection {
     /// Counts what came on this connection: a session's older identifiers only wait for their PUBREL.
     private func isWithinReceiveMaximum(_ publish: PublishView) -> Bool {
         if publish.qos == .exactlyOnce, openExactlyOnce.contains(publish.packetIdentifier) { return true }
-        return (pubacks?.count ?? 0) + openExactlyOnce.count < Int(limits.inflight)
+        return pubacks.count + openExactlyOnce.count < Int(limits.inflight)
     }
 
     /// A payload above the limit is refused where MQTT has words for it; at QoS 0 it is dropped.
@@ -66,8 +65,8 @@ extension Connection {
         switch publish.qos {
         case .atMostOnce: break
         case _ where version != .v5: throw MQTTError(.packetTooLarge, "a payload above \(limits.payloadBytes) bytes")
-        case .atLeastOnce: pubacks?.acknowledge(publish.packetIdentifier, .quotaExceeded)
-        case .exactlyOnce: pubrecs?.acknowledge(publish.packetIdentifier, .quotaExceeded)
+        case .atLeastOnce: pubacks.acknowledge(publish.packetIdentifier, .quotaExceeded)
+        case .exactlyOnce: pubrecs.acknowledge(publish.packetIdentifier, .quotaExceeded)
         }
         return true
     }
@@ -75,7 +74,6 @@ extension Connection {
     // MARK: QoS 2
 
     private func receiveExactlyOnce(_ publish: PublishView, _ session: Session) {
-        guard let pubrecs else { return }
         let identifier = publish.packetIdentifier
         openExactlyOnce.insert(identifier)
         if let known = session.inbound[identifier] {
@@ -93,7 +91,7 @@ extension Connection {
     }
 
     func pubrel(_ acknowledgement: Acknowledgement) {
-        guard let session, let pubcomps else { return }
+        guard let session else { return }
         let identifier = acknowledgement.packetIdentifier
         openExactlyOnce.remove(identifier)
         let isKnown = session.inbound[identifier]?.isSafe == true
@@ -189,7 +187,7 @@ extension Session: SafetyWaiter {
         } else {
             inbound[identifier]?.isSafe = true
         }
-        if let place = known.ticket { connection?.pubrecs?.settle(place, reason) }
+        if let place = known.ticket { connection?.pubrecs.settle(place, reason) }
         inbound[identifier]?.ticket = nil
     }
 }
