@@ -28,9 +28,10 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux"),
-        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
+        // Without pkgConfig: it is linked where it is imported, and costs nothing elsewhere.
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
 
         library("EventLoop", ["CLinux"]),
         library("MQTT", []),
@@ -60,13 +61,13 @@ let package = Package(
         tests("BrokerTests", ["Broker", "Store", "EventLoop", "MQTT"]),
         tests("ClientTests", ["Client", "EventLoop", "MQTT"]),
         tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
-        tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests(
             "RoostTests",
             [
                 "roost", "Configuration", "Uplink", "Store", "EventLoop", "MQTT",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,4 +1,3 @@
-import COpenSSL
 import MQTT
 import Store
 
@@ -25,11 +24,7 @@ public enum Batch {
 
     /// The shard of a node's topics: two hex digits, the first byte of SHA-256 of the node's id.
     public static func shard(of node: String) -> String {
-        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-        let text = Array(node.utf8)
-        let done = EVP_Digest(text, text.count, &digest, nil, EVP_sha256(), nil)
-        precondition(done == 1, "OpenSSL has no SHA-256")
-        let digits = String(digest[0], radix: 16)
+        let digits = String(SHA256.digest(node.utf8)[0], radix: 16)
         return digits.utf8.count == 1 ? "0" + digits : digits
     }
 

@@ -22,6 +22,8 @@ final class Daemon {
     var uplinks: [Uplink] = []
     var ingest: Ingest?
     private let writer: StoreWriter
+    /// What the database held, until everybody has taken their part of it.
+    private var stored: StoredState
     private var listeners: [any Listener] = []
     private var signals: SignalSource?
     private var admin: AdminWiring?
@@ -37,23 +39,29 @@ final class Daemon {
         let loop = loop
         network = SocketNetwork(loop: loop)
         logger = Logger(settings.log, clock: loop.clock)
-        let state: StoredState
+        // The signals are blocked in this thread before there is another that would inherit them unblocked.
+        let received = SignalBox()
+        signals = try? SignalSource(loop: loop, signals: [SIGTERM, SIGINT, SIGHUP]) { received.handler?($0) }
         do throws(StoreError) {
             let database = try Database.open(path: settings.node.data, options: DatabaseOptions(settings.store))
-            state = try database.load()
+            let state = try database.load()
             let reports = ReportBox()
             let mailbox = Mailbox<StoreReport>(loop: loop) { reports.log?.handle($0) }
             writer = StoreWriter(database: database) { mailbox.post($0) }
             log = Log(loop: loop, engine: writer, options: LogOptions(settings.store), state: state)
             reports.log = log
+            stored = state
         } catch {
             throw Failure(exitCode: error.exitCode, message: error.explanation)
         }
-        broker = Broker(log: log, state: state, limits: BrokerLimits(settings.limits))
+        broker = Broker(log: log, state: stored, limits: BrokerLimits(settings.limits))
         broker.logger = { [logger] level, line in logger.log(level, line) }
         log.onHealth = { [unowned self] error in storeHealthChanged(error) }
-        try startIngest(state)
-        try startUplinks(state)
+        received.handler = { [unowned self] signal in take(signal) }
+    }
+
+    private final class SignalBox {
+        var handler: ((Int32) -> Void)?
     }
 
     /// Reports of the writer come in the loop's mailbox, which is made before the log that takes them.
@@ -63,9 +71,12 @@ final class Daemon {
 
     /// Listens, says so, and serves until it is told to stop. Returns the exit code.
     func run() throws(Failure) -> Int32 {
+        try startIngest(stored)
+        try startUplinks(stored)
+        stored = StoredState()
         try listen()
-        watchSignals()
         scheduleChores()
+        scheduleExpiry()
         logger.log(.notice, "roostd \(Version.text) serves node \(settings.node.id), data in \(settings.node.data)")
         ServiceManager.notify("READY=1")
         loop.run()
@@ -110,12 +121,7 @@ final class Daemon {
             broker.publishSystemTopics()
             scheduleChores()
         }
-        guard isFirstChore else { return }
-        isFirstChore = false
-        scheduleExpiry()
     }
-
-    private var isFirstChore = true
 
     private func scheduleExpiry() {
         loop.schedule(after: .seconds(60)) { [unowned self] in
@@ -126,14 +132,13 @@ final class Daemon {
 
     // MARK: Stopping
 
-    private func watchSignals() {
-        signals = try? SignalSource(loop: loop, signals: [SIGTERM, SIGINT, SIGHUP]) { [unowned self] signal in
-            switch signal {
-            case SIGHUP: _ = reload()
-            default:
-                if isStopping { exit(0) }
-                stop()
-            }
+    private func take(_ signal: Int32) {
+        if signal == SIGHUP {
+            _ = reload()
+        } else if isStopping {
+            exit(0)
+        } else {
+            stop()
         }
     }
 
@@ -151,6 +156,7 @@ final class Daemon {
         logger.log(.notice, "stopping")
         for listener in listeners { listener.close() }
         admin?.close()
+        for uplink in uplinks { uplink.stop() }
         broker.shutDown()
         loop.schedule(after: settings.shutdown) { exit(0) }
         log.close(broker.routes.flatMap { $0.queue.endOfRun() }) { [loop] in loop.stop() }
