@@ -71,6 +71,9 @@ public final class RouteQueue: StreamConsumer {
         didSet { linkChanged(from: oldValue) }
     }
 
+    /// How long the log waits for this route's acknowledgements before it writes.
+    public var settle: Duration { log.options.settle }
+
     /// The route's stream of this run: where new messages are appended.
     public var stream: LogStream { current.stream }
 
