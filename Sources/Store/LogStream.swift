@@ -101,8 +101,10 @@ public final class LogStream {
         submittedBelow = next
         committedBelow = next
         tailFirst = next
-        firstOnDisk = stored.numbers?.lowerBound
-        storedOldest = stored.numbers == nil ? nil : stored.oldest
+        // A segment whose beginning was passed is there whole: what was passed must not be found again.
+        let first = max(stored.numbers?.lowerBound ?? next, stored.trimmedBelow)
+        firstOnDisk = first < next ? first : nil
+        storedOldest = firstOnDisk == nil ? nil : stored.oldest
         appendedBytes = stored.bytes
         appendedMessages = stored.messages
         lastAppend = log.loop.now
