@@ -266,7 +266,8 @@ public final class LogStream {
         if let run = loaded.first(where: { $0.first <= number && number <= $0.last }) {
             return run.read(at: number)
         }
-        if firstOnDisk == nil { return .missing(next: tailFirst) }
+        guard let firstOnDisk else { return .missing(next: tailFirst) }
+        guard number >= firstOnDisk else { return .missing(next: min(firstOnDisk, tailFirst)) }
         if !waiting.contains(where: { $0 === consumer }) { waiting.append(consumer) }
         if !readInFlight {
             readInFlight = true

@@ -44,12 +44,18 @@ struct AdminSocket {
     func request(_ method: String, _ target: String) throws -> Answer {
         let descriptor = try connect()
         defer { close(descriptor) }
-        let head =
-            "\(method) \(target) HTTP/1.1\r\nHost: roostd\r\nAccept: application/json\r\nContent-Length: 0\r\n"
-            + "Connection: close\r\n\r\n"
-        let sent = Array(head.utf8).withUnsafeBytes { Terminal.writeAll($0, to: descriptor) }
+        let sent = Self.head(method, target).withUnsafeBytes { Terminal.writeAll($0, to: descriptor) }
         guard sent else { throw unreachable(errno) }
         return try answer(in: readAll(descriptor))
+    }
+
+    /// The request's bytes.
+    static func head(_ method: String, _ target: String) -> [UInt8] {
+        let lines = [
+            "\(method) \(target) HTTP/1.1", "Host: roostd", "Accept: application/json", "Content-Length: 0",
+            "Connection: close",
+        ]
+        return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
     }
 
     private func connect() throws -> Int32 {
@@ -136,7 +142,8 @@ struct AdminSocket {
         return nil
     }
 
-    private func answer(in bytes: [UInt8]) throws -> Answer {
+    /// All that the daemon sent, taken apart.
+    func answer(in bytes: [UInt8]) throws -> Answer {
         let words = String(decoding: bytes.prefix(64), as: UTF8.self).split(separator: " ", maxSplits: 2)
         guard let end = Self.headEnd(bytes), words.count >= 2, words[0].hasPrefix("HTTP/1."), let status = Int(words[1])
         else { throw Failure.cannotConnect("what answers at \(path) is not roostd. Check --socket.") }
