@@ -40,6 +40,7 @@ extension EndToEndTests {
 
             // At QoS 1, at least once: copies over a broken connection are allowed here, of QoS 2 too.
             let ledger = Ledger(publishers, subscriber)
+            scenario.note(ledger.summary)
             try scenario.require(
                 ledger.missing.isEmpty && ledger.outOfOrder.isEmpty && ledger.complaints.isEmpty, ledger.summary)
         }
@@ -111,6 +112,7 @@ extension EndToEndTests {
             }
 
             let ledger = Ledger(publishers, subscriber)
+            scenario.note(ledger.summary)
             try scenario.require(ledger.isKept, ledger.summary)
         }
 

@@ -36,6 +36,7 @@ extension EndToEndTests {
             try scenario.waitForAll(of: publishers, at: subscriber)
 
             let ledger = Ledger(publishers, subscriber)
+            scenario.note(ledger.summary)
             try scenario.require(ledger.isKept, ledger.summary)
             #expect(nodeKiller.kills == 10)
             #expect(cloudKiller.kills == 5)
@@ -66,6 +67,7 @@ extension EndToEndTests {
             try scenario.waitForAll(of: publishers, at: subscriber)
 
             let ledger = Ledger(publishers, subscriber)
+            scenario.note(ledger.summary)
             try scenario.require(ledger.isKept, ledger.summary)
             #expect(ledger.repeatedOverCuts == 0)
         }
