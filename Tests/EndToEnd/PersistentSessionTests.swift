@@ -24,6 +24,7 @@ extension EndToEndTests {
             try scenario.waitForAll(of: publishers, at: subscriber)
 
             let ledger = Ledger(publishers, subscriber)
+            scenario.note(ledger.summary)
             try scenario.require(ledger.isKept, ledger.summary)
             #expect(killer.kills == 10)
             #expect(try roostd.stop() == 0)

@@ -13,6 +13,7 @@ final class LoadSubscriber: MQTTClientDelegate {
     private let client: MQTTClient
     private unowned let scenario: Scenario
     private let filter: String
+    private let highest: QoS
     private var hadSession = false
     private var stopped = false
 
@@ -28,13 +29,15 @@ final class LoadSubscriber: MQTTClientDelegate {
     /// Called after every delivery.
     var onReceive: (() -> Void)?
 
+    /// - Parameter highest: the QoS that the way here leaves of QoS 2.
     init(
         _ scenario: Scenario, name: String = "subscriber", filter: String = "load/#", version: ProtocolVersion = .v5,
-        receiveMaximum: UInt16 = 200, to endpoint: Endpoint
+        receiveMaximum: UInt16 = 200, highest: QoS = .exactlyOnce, to endpoint: Endpoint
     ) {
         self.scenario = scenario
         self.endpoint = endpoint
         self.filter = filter
+        self.highest = highest
         var options = MQTTClient.Options()
         options.clientIdentifier = Array(name.utf8)
         options.version = version
@@ -84,7 +87,7 @@ final class LoadSubscriber: MQTTClientDelegate {
             complaints.append("a message that nobody sent, on \(String(decoding: publish.topic, as: UTF8.self))")
             return
         }
-        if publish.qos != name.qos { complaints.append("\(name) came at QoS \(publish.qos.rawValue)") }
+        if publish.qos != min(name.qos, highest) { complaints.append("\(name) came at QoS \(publish.qos.rawValue)") }
         let delivery = Delivery(connection: client.connectionNumber, isDuplicate: publish.isDuplicate)
         if deliveries[name] == nil {
             deliveries[name] = [delivery]

@@ -19,3 +19,18 @@ final class Mount {
         }
     }
 }
+
+extension Mount {
+    /// Leaves no byte to anybody.
+    func fill() throws {
+        let descriptor = open(path + "/filling", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Failure("cannot fill \(path): errno \(errno)") }
+        defer { close(descriptor) }
+        let block = [UInt8](repeating: 0xA5, count: 65_536)
+        for step in [65_536, 4096, 1] {
+            while write(descriptor, block, step) > 0 {}
+        }
+    }
+
+    func empty() { unlink(path + "/filling") }
+}

@@ -85,6 +85,11 @@ final class Scenario {
         return Failure(account)
     }
 
+    /// With ROOST_VERBOSE=1, what a passing test found.
+    func note(_ text: String) {
+        if environment("ROOST_VERBOSE") != nil { print("seed \(seed), \(ContinuousClock.now - started): \(text)") }
+    }
+
     /// Fails the test if `condition` doesn't hold.
     func require(_ condition: Bool, _ text: @autoclosure () -> String) throws {
         if !condition { throw failure(text()) }
