@@ -20,7 +20,7 @@ extension EndToEndTests {
             let node = try Roostd(scenario, name: "node", Self.uplink(to: cloud))
             try cloud.start()
             try node.start()
-            let subscriber = LoadSubscriber(scenario, to: cloud.endpoint)
+            let subscriber = LoadSubscriber(scenario, to: cloud)
             try scenario.wait("SUBACK") { subscriber.isSubscribed }
             var publishers = (0..<4).map { LoadPublisher(scenario, $0, count: Self.count / 4, to: node.endpoint) }
             let nodeKiller = Killer(node, in: scenario, times: 10)
@@ -51,7 +51,7 @@ extension EndToEndTests {
             let cloud = try Roostd(scenario, name: "cloud", "[ingest]\nenabled = true")
             let node = try Roostd(scenario, name: "node", Self.uplink(to: cloud))
             try cloud.start()
-            let subscriber = LoadSubscriber(scenario, to: cloud.endpoint)
+            let subscriber = LoadSubscriber(scenario, to: cloud)
             try scenario.wait("SUBACK") { subscriber.isSubscribed }
             #expect(try cloud.stop() == 0)
 

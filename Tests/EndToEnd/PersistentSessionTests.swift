@@ -9,7 +9,7 @@ extension EndToEndTests {
             defer { scenario.end() }
             let roostd = try Roostd(scenario)
             try roostd.start()
-            let subscriber = LoadSubscriber(scenario, to: roostd.endpoint)
+            let subscriber = LoadSubscriber(scenario, to: roostd)
             try scenario.wait("SUBACK") { subscriber.isSubscribed }
             var publishers = (0..<4).map { LoadPublisher(scenario, $0, count: 5000, to: roostd.endpoint) }
             let killer = Killer(roostd, in: scenario, times: 10)
