@@ -17,7 +17,7 @@ extension EndToEndTests {
             let scenario = try Scenario()
             defer { scenario.end() }
             let cloud = try Roostd(scenario, name: "cloud", "[ingest]\nenabled = true")
-            let node = try Roostd(scenario, name: "node", Self.uplink(to: cloud))
+            let node = try Roostd(scenario, name: "node", Self.uplink(toPort: cloud.port))
             try cloud.start()
             try node.start()
             let subscriber = LoadSubscriber(scenario, to: cloud)
@@ -49,7 +49,7 @@ extension EndToEndTests {
             let scenario = try Scenario()
             defer { scenario.end() }
             let cloud = try Roostd(scenario, name: "cloud", "[ingest]\nenabled = true")
-            let node = try Roostd(scenario, name: "node", Self.uplink(to: cloud))
+            let node = try Roostd(scenario, name: "node", Self.uplink(toPort: cloud.port))
             try cloud.start()
             let subscriber = LoadSubscriber(scenario, to: cloud)
             try scenario.wait("SUBACK") { subscriber.isSubscribed }
@@ -72,15 +72,15 @@ extension EndToEndTests {
             #expect(ledger.repeatedOverCuts == 0)
         }
 
-        static func uplink(to cloud: Roostd, _ more: String = "", settle: String = "20ms") -> String {
+        /// The node's settings.
+        static func uplink(toPort port: UInt16, settle: String = "20ms") -> String {
             """
             [store]
             settle = "\(settle)"
             [[uplink]]
             name = "cloud"
-            urls = ["mqtt://127.0.0.1:\(cloud.port)"]
+            urls = ["mqtt://127.0.0.1:\(port)"]
             reconnect = { min = "50ms", max = "500ms" }
-            \(more)
             [[uplink.route]]
             filter = "load/#"
             batch = { delay = "50ms" }
