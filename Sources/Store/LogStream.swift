@@ -63,6 +63,8 @@ public final class LogStream {
 
     /// Members, for a stream of sessions.
     public internal(set) var memberships: [SessionQueue.Membership] = []
+    /// Tells the route whose stream this is of each message.
+    var onAppend: (() -> Void)?
     /// Told when a reading that said `loading`, or an end, is over.
     private var waiting: [any StreamConsumer] = []
     private var loaded: [LoadedRun] = []
@@ -101,8 +103,10 @@ public final class LogStream {
         submittedBelow = next
         committedBelow = next
         tailFirst = next
-        firstOnDisk = stored.numbers?.lowerBound
-        storedOldest = stored.numbers == nil ? nil : stored.oldest
+        // A segment whose beginning was passed is there whole: what was passed must not be found again.
+        let first = max(stored.numbers?.lowerBound ?? next, stored.trimmedBelow)
+        firstOnDisk = first < next ? first : nil
+        storedOldest = firstOnDisk == nil ? nil : stored.oldest
         appendedBytes = stored.bytes
         appendedMessages = stored.messages
         lastAppend = log.loop.now
@@ -150,6 +154,7 @@ public final class LogStream {
         appendedBytes += message.byteCount
         appendedMessages += 1
         lastAppend = log.loop.now
+        onAppend?()
         return number
     }
 

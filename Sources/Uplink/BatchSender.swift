@@ -139,11 +139,18 @@ final class BatchSender: RouteSender {
             let since = waitingSince ?? now
             waitingSince = since
             return isCatchingUp || batchLimit < .max || now >= since + options.batchDelay
-                || queue.unsentBytes >= targetBytes || (options.eager && queue.hasWaitingAcknowledgement)
+                || queue.unsentBytes >= targetBytes || (eagerDeadline.map { now >= $0 } ?? false)
         }
         waitingSince = nil
         isCatchingUp = false
         return isEmptyDue(now)
+    }
+
+    /// When what waits goes for the sake of a publisher that waits for it: at once; but while a batch is in flight, what
+    /// comes gathers until that is answered, a quarter of the settle window at most. So a busy link sends few small batches.
+    private var eagerDeadline: Instant? {
+        guard options.eager, let waitingSince, queue.hasWaitingAcknowledgement else { return nil }
+        return inflight.isEmpty ? waitingSince : waitingSince + queue.settle / 4
     }
 
     /// No data waits: is it time for news, for a sign of life, or to see whether the receiver accepts anything at all?
@@ -168,6 +175,7 @@ final class BatchSender: RouteSender {
         var deadline: Instant?
         func consider(_ instant: Instant) { deadline = min(deadline ?? instant, instant) }
         if let waitingSince { consider(waitingSince + options.batchDelay) }
+        if let eagerDeadline { consider(eagerDeadline) }
         if let newsSince { consider(newsSince + options.batchDelay) }
         if context.options.heartbeat > .zero, let lastSent { consider(lastSent + context.options.heartbeat) }
         return deadline

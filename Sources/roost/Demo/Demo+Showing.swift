@@ -14,10 +14,10 @@ extension Demo {
     func closeView() {
         guard draws else { return }
         Screen.restore()
-        guard isPerfect != nil else { return }
-        let width = Screen.size.columns
-        for line in View(snapshot(), width: width, glyphs: glyphs).lines(footer: verdictLines + [StyledLine()]) {
-            Terminal.say(line.rendered(width: width, coloured: Terminal.hasColour))
+        guard let conclusion else { return }
+        let view = View(conclusion, width: Screen.size.columns, glyphs: glyphs)
+        for line in view.lines(footer: view.verdict + [StyledLine()]) {
+            Terminal.say(line.rendered(width: Screen.size.columns, coloured: Terminal.hasColour))
         }
     }
 
@@ -30,7 +30,8 @@ extension Demo {
         let now = snapshot()
         if ticks % 10 == 0, act > .starting { remember(now.waiting) }
         if draws {
-            Screen.draw(fitted(View(now, width: Screen.size.columns, glyphs: glyphs).lines(footer: footer)))
+            let view = View(now, width: Screen.size.columns, glyphs: glyphs)
+            Screen.draw(fitted(view.lines(footer: footer(view.width))))
         } else if !choices.json, ticks % 20 == 0 {
             Terminal.say(plainLine(now))
         }
@@ -41,7 +42,7 @@ extension Demo {
         if choices.json { return Terminal.say(DemoDocument(end, seconds: elapsed).json) }
         guard !draws else { return }
         Terminal.say("")
-        for line in verdict { Terminal.say(line) }
+        for line in Narration.verdict(end).wrapped(width: 100) { Terminal.say(line) }
         if !choices.once { for line in examples { Terminal.say(line.text) } }
     }
 
@@ -94,8 +95,8 @@ extension Demo {
 
     // MARK: - Below the figures
 
-    private var footer: [StyledLine] {
-        guard act == .playing else { return [StyledLine(), StyledLine("  q quits", .dim)] }
+    private func footer(_ width: Int) -> [StyledLine] {
+        guard act == .playing, let conclusion else { return [StyledLine(), StyledLine("  q quits", .dim)] }
         var keys = StyledLine("  ")
         for (key, meaning) in [
             ("c", cutSince == nil ? "cuts the link" : "restores the link"), ("k", "kills the edge"), ("q", "quits"),
@@ -103,11 +104,9 @@ extension Demo {
             keys.add(key, .bold)
             keys.add(" \(meaning)     ", .dim)
         }
-        return verdictLines + [StyledLine()] + examples + [StyledLine(), keys]
-    }
-
-    private var verdictLines: [StyledLine] {
-        [StyledLine()] + verdict.map { StyledLine("  " + $0, isPerfect == true ? .green : .red) }
+        return View(conclusion, width: width, glyphs: glyphs).verdict + [StyledLine()] + examples + [
+            StyledLine(), keys,
+        ]
     }
 
     private var examples: [StyledLine] {

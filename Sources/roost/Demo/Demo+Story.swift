@@ -63,8 +63,7 @@ extension Demo {
 
     private func conclude() {
         let end = snapshot()
-        verdict = Narration.verdict(end)
-        isPerfect = end.totals.isPerfect
+        conclusion = end
         report(end)
         if choices.once { return self.end() }
         act = .playing

@@ -30,9 +30,10 @@ final class Demo {
     let queue: QueueWatch
 
     var act = Scenario.Act.starting
-    var verdict: [String] = []
+    /// What there was when the story ended.
+    var conclusion: Snapshot?
     /// Of the story, once it has ended.
-    var isPerfect: Bool?
+    var isPerfect: Bool? { conclusion?.totals.isPerfect }
     let begun: Instant
     /// The first reading.
     var started: Instant?

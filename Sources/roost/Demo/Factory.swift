@@ -41,7 +41,7 @@ enum Factory {
                 quantities: [.flow(12), .pressure(6), .temperature(41)])
             devices.append(Device(name: "\(place)/pump", keepsSession: false, series: [pump]))
             let meter = Series(
-                topic: "\(place)/meter/energy", qos: .exactlyOnce, period: 250,
+                topic: "\(place)/meter/energy", qos: .exactlyOnce, period: 1_000,
                 quantities: [.energy(8_412), .power(96)])
             devices.append(Device(name: "\(place)/meter", keepsSession: true, series: [meter]))
             let probe = Series(

@@ -27,19 +27,16 @@ enum Narration {
     }
 
     /// The end, for someone who wants to know whether it works.
-    static func verdict(_ end: Snapshot) -> [String] {
+    static func verdict(_ end: Snapshot) -> String {
         let totals = end.totals
         guard totals.isPerfect else { return failure(totals) }
-        var lines = [
-            "Nothing was lost: \(count(totals.acknowledged, "message")) acknowledged, and each of them is at the cloud,",
-            "once and in order" + trouble(end) + ".",
-        ]
-        if let saving = end.saving {
-            lines.append(
-                "The link carried \(Quantities.bytes(Int64(end.wireBytes))). Sent one by one over plain MQTT it would have "
-                    + "been \(Quantities.bytes(Int64(end.plainBytes))), \(saving) times as much.")
-        }
-        return lines
+        let outcome =
+            "Nothing was lost: \(count(totals.acknowledged, "message")) acknowledged, and each of them is at the cloud, once "
+            + "and in order\(trouble(end))."
+        guard let saving = end.saving else { return outcome }
+        return outcome
+            + " The link carried \(Quantities.bytes(Int64(end.wireBytes))). Sent one by one over plain MQTT it would have been "
+            + "\(Quantities.bytes(Int64(end.plainBytes))), \(saving) times as much."
     }
 
     private static func trouble(_ end: Snapshot) -> String {
@@ -53,7 +50,7 @@ enum Narration {
         return parts.isEmpty ? "" : ", although " + parts.joined(separator: " and ")
     }
 
-    private static func failure(_ totals: Tally.Totals) -> [String] {
+    private static func failure(_ totals: Tally.Totals) -> String {
         var parts: [String] = []
         if totals.missing > 0 { parts.append("\(count(totals.missing, "acknowledged message")) did not arrive") }
         if totals.outOfOrder > 0 { parts.append("\(count(totals.outOfOrder, "message")) came out of order") }
@@ -61,7 +58,7 @@ enum Narration {
         if totals.refused > 0 { parts.append("the edge refused \(count(totals.refused, "message"))") }
         let open = totals.published - totals.acknowledged - totals.refused
         if open > 0 { parts.append("\(count(open, "message")) got no acknowledgement") }
-        return ["This is not as it should be: \(parts.joined(separator: ", ")).", "Please report it."]
+        return "This is not as it should be: \(parts.joined(separator: ", ")). Please report it."
     }
 
     /// "1 message", "1,204 messages".

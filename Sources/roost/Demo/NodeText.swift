@@ -27,7 +27,7 @@ enum NodeText {
         [[uplink.route]]
         name = "readings"
         filter = "#"
-        batch = { delay = "100ms", eager = false }
+        batch = { delay = "200ms", eager = false }
         """
     }
 }

@@ -48,6 +48,8 @@ final class Relay {
             pair.isStale = true
             return
         }
+        // A node speaks first; its bytes wait until there is somebody to give them to.
+        stream.pauseReading()
         pair.connecting = network.connect(to: cloud, timeout: .seconds(5)) { [weak self, weak pair] result in
             guard let self, let pair else { return }
             guard case .success(let stream) = result else {

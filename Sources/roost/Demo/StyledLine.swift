@@ -36,3 +36,18 @@ struct StyledLine: Equatable {
         left.pieces.elementsEqual(right.pieces) { $0 == $1 }
     }
 }
+
+extension String {
+    /// In lines of at most `width` characters, broken at spaces; a longer word stands alone.
+    func wrapped(width: Int) -> [String] {
+        var lines: [String] = []
+        for word in split(separator: " ") {
+            if let last = lines.last, last.count + 1 + word.count <= width {
+                lines[lines.count - 1] = "\(last) \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
+    }
+}

@@ -15,6 +15,8 @@ struct View {
     }
 
     private static let margin = "  "
+    /// The column where the figures' explanations begin.
+    private static let details = 26
     private static let widest = 100
     private static let narrowest = 40
 
@@ -31,6 +33,13 @@ struct View {
     /// - Parameter footer: what stands below the figures.
     func lines(footer: [StyledLine] = []) -> [StyledLine] {
         [StyledLine(), title, StyledLine()] + picture + [StyledLine(), story, StyledLine()] + figures + footer
+    }
+
+    /// The end in plain words.
+    var verdict: [StyledLine] {
+        let colour = now.totals.isPerfect ? Terminal.Colour.green : .red
+        let lines = Narration.verdict(now).wrapped(width: width - 4)
+        return [StyledLine()] + lines.map { StyledLine(Self.margin + $0, colour) }
     }
 
     private var title: StyledLine {
@@ -59,7 +68,9 @@ struct View {
         things.add(names[0], .bold)
         details.add(
             now.edgeIsUp ? "\(now.sensorsConnected) connected" : "\(now.sensors) wait", now.edgeIsUp ? .dim : .yellow)
-        join(&things, &details, gap, open: now.edgeIsUp, label: "\(Int(now.publishRate.rounded()))/s")
+        join(
+            &things, &details, gap, open: now.edgeIsUp,
+            label: now.edgeIsUp ? "\(Int(now.publishRate.rounded()))/s" : "down")
         let edge = things.width
         things.add(names[1], now.edgeIsUp ? .bold : .red)
         details.pad(to: edge)
@@ -109,16 +120,15 @@ struct View {
             row("Published", totals.published, "by \(now.sensors) sensors, QoS 1 and 2"),
             row("Acknowledged", totals.acknowledged, "safe: on the edge's disk, or at the cloud"),
             row("Arrived", totals.arrived, "at the cloud, told apart by the number in each"),
-            row("Waiting", now.waiting, waitingDetail),
+            row("Waiting", now.waiting, waitingDetail), graph,
         ]
-        rows.append(
+        rows += [
             row(
-                "Wrong", totals.duplicates + totals.outOfOrder,
-                "twice \(totals.duplicates), out of order \(totals.outOfOrder)"))
-        rows.append(
-            row("Sent again", totals.resent, "by sensors whose acknowledgement was lost with the edge"))
-        rows.append(
-            row("QoS 0", totals.published0, "best effort; \(Quantities.count(Int64(totals.arrived0))) arrived"))
+                "Faults", totals.duplicates + totals.outOfOrder,
+                "\(totals.duplicates) arrived twice, \(totals.outOfOrder) out of order"),
+            row("Sent again", totals.resent, "by sensors whose acknowledgement was lost with the edge"),
+            row("QoS 0", totals.published0, "best effort; \(Quantities.count(Int64(totals.arrived0))) arrived"),
+        ]
         rows.append(StyledLine())
         rows.append(row("On the link", Quantities.bytes(Int64(now.wireBytes)), plain))
         let perMessage = totals.acknowledged > 0 ? ", \(now.diskBytes / totals.acknowledged) bytes a message" : ""
@@ -133,19 +143,23 @@ struct View {
         var text = "at the edge"
         if let bytes = now.waitingBytes, now.waiting > 0 {
             text += ", \(Quantities.bytes(bytes))"
-            if let oldest = now.waitingOldest { text += ", oldest \(Quantities.duration(seconds: oldest.rounded()))" }
+            if let oldest = now.waitingOldest, oldest >= 1 {
+                text += ", the oldest for \(Quantities.duration(seconds: oldest.rounded()))"
+            }
         }
-        let column = 46
-        let room = min(width - column - 4, 40)
-        guard room >= 8 else { return text }
-        return text + String(repeating: " ", count: max(1, column - 26 - text.count)) + graph(room)
+        return text
     }
 
     /// What waited over time, the latest to the right.
-    private func graph(_ columns: Int) -> String {
-        let shown = now.history.suffix(columns)
-        guard let highest = now.history.max(), highest > 0 else { return "" }
-        return String(shown.map { glyphs.bars[min(glyphs.bars.count - 1, $0 * glyphs.bars.count / (highest + 1))] })
+    private var graph: StyledLine {
+        var line = StyledLine()
+        line.pad(to: Self.details)
+        let shown = now.history.suffix(max(0, min(width - Self.details - 2, 60)))
+        let highest = max(shown.max() ?? 0, 1)
+        line.add(
+            String(shown.map { glyphs.bars[min(glyphs.bars.count - 1, $0 * glyphs.bars.count / (highest + 1))] }),
+            .yellow)
+        return line
     }
 
     private var plain: String {
@@ -159,7 +173,7 @@ struct View {
 
     private func row(_ title: String, _ value: String, _ detail: String) -> StyledLine {
         var line = StyledLine(Self.margin + title)
-        line.pad(to: 24 - value.count)
+        line.pad(to: Self.details - 2 - value.count)
         line.add(value, .bold)
         line.add("  ")
         line.add(detail, .dim)
