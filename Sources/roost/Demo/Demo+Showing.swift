@@ -125,11 +125,12 @@ extension Demo {
         ]
     }
 
-    /// Without its empty lines, the last first, as far as the terminal is too low for all.
+    /// Without its empty lines, the last first, as far as the terminal is too low for all; the last line stays in any case.
     private func fitted(_ lines: [StyledLine]) -> [StyledLine] {
         var lines = lines
         let rows = Screen.size.rows
         while lines.count > rows, let index = lines.lastIndex(where: { $0.width == 0 }) { lines.remove(at: index) }
-        return lines
+        guard lines.count > rows, let last = lines.last else { return lines }
+        return lines.prefix(rows - 1) + [last]
     }
 }
