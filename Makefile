@@ -9,10 +9,12 @@ DESTDIR ?=
 JOBS ?= $(shell nproc)
 VENV := .build/venv
 
-# A release build carries its Swift runtime along and asks nothing of the machine but Debian's C libraries.
-RELEASE := swift build -c release -j $(JOBS) -Xswiftc -static-stdlib
+# A release build carries its Swift runtime, SQLite and LZ4 along, and asks nothing of the machine but glibc.
+STATIC := .build/static
+RELEASE := swift build -c release -j $(JOBS) -Xswiftc -static-stdlib -Xlinker -L$(CURDIR)/$(STATIC) \
+	-Xlinker --no-export-dynamic -Xlinker --gc-sections
 
-BUILD_PACKAGES := libsqlite3-dev liblz4-dev libssl-dev pkg-config
+BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev
 TEST_PACKAGES := mosquitto mosquitto-clients lz4 sqlite3 python3-venv
 BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev python3 util-linux
 
@@ -27,6 +29,8 @@ run: build ## build, and watch a node lose nothing while its link is cut
 
 build: ## build roostd and roost
 	@$(call install,$(BUILD_PACKAGES))
+	@mkdir -p $(STATIC)
+	@for name in stdc++ sqlite3 lz4; do ln -sf "$$(realpath $$(cc -print-file-name=lib$$name.a))" $(STATIC)/lib$$name.a; done
 	@echo "roost: building (the first time takes some minutes)"
 	@$(RELEASE) --product roostd
 	@$(RELEASE) --product roost

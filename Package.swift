@@ -8,12 +8,16 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
-func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+/// What runs seldom is built small: it would only fill memory.
+let small: [SwiftSetting] = settings + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
+
+func library(_ name: String, _ dependencies: [Target.Dependency], _ swiftSettings: [SwiftSetting] = settings) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -28,23 +32,24 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux"),
-        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
+        // Without pkgConfig: it is linked where it is imported, and costs nothing elsewhere.
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
 
         library("EventLoop", ["CLinux"]),
         library("MQTT", []),
-        library("Configuration", []),
+        library("Configuration", [], small),
         library("Client", ["EventLoop", "MQTT"]),
         library(
             "Store", ["EventLoop", "MQTT", "CSQLite", "CLZ4", .product(name: "DequeModule", package: "swift-collections")]),
         library("Broker", ["Store", "EventLoop", "MQTT", .product(name: "DequeModule", package: "swift-collections")]),
         library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
-        library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"]),
+        library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"], small),
         .executableTarget(
             name: "roostd",
             dependencies: ["Admin", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration", "CLinux"],
-            swiftSettings: settings),
+            swiftSettings: small),
         .executableTarget(
             name: "roost",
             dependencies: [
@@ -67,7 +72,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
-        tests("EndToEnd", ["Client", "EventLoop", "MQTT"]),
+        tests("EndToEnd", ["Client", "EventLoop", "MQTT"], exclude: ["Scripts"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -43,7 +43,7 @@ class Roost:
         """Only what a load of this size needs beyond the defaults. Durability stays strict."""
         text = f"""\
 [node]
-id = "bench"
+id = "{'node' if setup.upstream_port else 'cloud'}"
 data = "{setup.data / 'data'}"
 [[listener]]
 bind = "127.0.0.1:{setup.port}"

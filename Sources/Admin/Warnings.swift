@@ -34,7 +34,8 @@ extension Admin {
         if log.evictedMessages > 0 {
             warnings.append(
                 Warning(
-                    text: "\(log.evictedMessages) messages were evicted since the start: store.budget, or the route's, "
+                    text:
+                        "evicted since the start: \(Self.messages(log.evictedMessages)); store.budget, or the route's, "
                         + "was too small", isDegrading: false))
         }
         return warnings
@@ -71,12 +72,12 @@ extension Admin {
         routes.compactMap { route in
             if route.isOrphaned {
                 return Warning(
-                    text: "\(route.messages) messages wait for \(route.name), which is no longer configured "
-                        + "(roost queue \(route.name) drop)", isDegrading: false)
+                    text: "\(Self.messages(UInt64(route.messages))) for \(route.name), which is no longer configured "
+                        + "(roost queue '\(route.name)' drop)", isDegrading: false)
             }
             guard route.refused > 0 else { return nil }
             return Warning(
-                text: "the far end has refused \(route.refused) messages of \(route.name)", isDegrading: false)
+                text: "the far end has refused \(Self.messages(route.refused)) of \(route.name)", isDegrading: false)
         }
     }
 
@@ -91,7 +92,8 @@ extension Admin {
         }
         if losing.count > Self.namedSessions {
             let others = losing.count - Self.namedSessions
-            warnings.append(Warning(text: "\(others) more sessions are full and lose messages", isDegrading: true))
+            warnings.append(
+                Warning(text: "more sessions that are full and lose messages: \(others)", isDegrading: true))
         }
         return warnings
     }
@@ -106,6 +108,8 @@ extension Admin {
     }
 
     static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+    private static func messages(_ count: UInt64) -> String { count == 1 ? "1 message" : "\(count) messages" }
 
     /// "45 s", "12 min", "3 h 5 min", "9 d 4 h".
     static func words(_ seconds: Double) -> String {

@@ -12,8 +12,7 @@ final class AcknowledgementQueue: SafetyWaiter {
     }
 
     private let type: PacketType
-    /// nil once the connection is gone: what is settled then is nobody's business.
-    weak var connection: Connection?
+    private weak var connection: Connection?
     private var entries: Deque<Entry> = []
     private var firstTicket: UInt64 = 0
 
@@ -36,25 +35,21 @@ final class AcknowledgementQueue: SafetyWaiter {
             return
         }
         firstTicket += 1
-        send(identifier, reason)
+        connection?.sendAcknowledgement(type, identifier, reason)
     }
 
     func messageIsSettled(ticket: UInt64, reason: ReasonCode) { settle(ticket, reason) }
 
     func settle(_ ticket: UInt64, _ reason: ReasonCode) {
-        guard connection != nil, ticket >= firstTicket else { return }
+        // What is settled once the connection is over is nobody's business.
+        guard let connection, connection.state != .closed, ticket >= firstTicket else { return }
         let index = Int(ticket - firstTicket)
         guard index < entries.count else { return }
         entries[index].reason = reason
         while let entry = entries.first, let reason = entry.reason {
             entries.removeFirst()
             firstTicket += 1
-            send(entry.identifier, reason)
+            connection.sendAcknowledgement(type, entry.identifier, reason)
         }
-    }
-
-    private func send(_ identifier: UInt16, _ reason: ReasonCode) {
-        guard let connection else { return }
-        connection.sendAcknowledgement(type, identifier, reason)
     }
 }

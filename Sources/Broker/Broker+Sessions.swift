@@ -32,7 +32,9 @@ extension Broker {
         if let will = connect.will { keepWill(will, session, keepAlive: connect.keepAlive) }
         session.connection = connection
         connection.session = session
-        if !isPresent, session.expiryInterval > 0 { session.makeDurable(log.takeSessionID(), limits: connection.limits) }
+        if !isPresent, session.expiryInterval > 0 {
+            session.makeDurable(log.takeSessionID(), limits: connection.limits)
+        }
         if let record = session.record {
             if isPresent { log.lazily(.session(record)) } else { changes.append(.session(record)) }
         }
@@ -63,7 +65,9 @@ extension Broker {
         session.resends = []
         session.isBehind = true
         session.updateSettling()
-        for (identifier, known) in session.inbound where known.ticket != nil { session.inbound[identifier]?.ticket = nil }
+        for (identifier, known) in session.inbound where known.ticket != nil {
+            session.inbound[identifier]?.ticket = nil
+        }
         if isStopping {
             // It stays in the store: who doesn't come back after the next start has it published then.
             session.will = nil

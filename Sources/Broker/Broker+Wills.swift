@@ -92,7 +92,9 @@ extension Broker {
 
     private func encode(_ will: Will, keepAlive: UInt16) -> [UInt8] {
         var bytes: [UInt8] = []
-        func append(_ value: UInt32) { for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(shift))) } }
+        func append(_ value: UInt32) {
+            for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(shift))) }
+        }
         append(UInt32(keepAlive))
         append(will.delay)
         bytes.append(will.qos.rawValue)

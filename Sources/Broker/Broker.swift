@@ -51,7 +51,9 @@ public final class Broker {
     /// Closes connections that have waited too long for a store that takes nothing.
     private var refusalTimer: Timer?
 
-    public init(log: Log, state: StoredState, limits: BrokerLimits = BrokerLimits(), access: any AccessControl = OpenAccess()) {
+    public init(
+        log: Log, state: StoredState, limits: BrokerLimits = BrokerLimits(), access: any AccessControl = OpenAccess()
+    ) {
         loop = log.loop
         self.log = log
         self.limits = limits
@@ -245,7 +247,9 @@ public final class Broker {
             if setsRetained { setRetained(message) }
             deliver(message.view(at: log.clock.now), destinations, message: message)
         }
-        for stream in streams { for membership in stream.memberships { membership.queue.session(self)?.isBehind = true } }
+        for stream in streams {
+            for membership in stream.memberships { membership.queue.session(self)?.isBehind = true }
+        }
     }
 
     /// A message out of a batch, whose commit the batch waits for.

@@ -32,10 +32,11 @@ public struct BrokerLimits: Sendable, Equatable {
 
 public enum AnonymousPolicy: Sendable { case loopback, always, never }
 
-public struct ListenerOptions: Sendable {
-    public var anonymous: AnonymousPolicy
-    public var maximumConnections: Int
-    public var limits: BrokerLimits
+/// One listener's, shared by all its connections.
+public final class ListenerOptions: Sendable {
+    public let anonymous: AnonymousPolicy
+    public let maximumConnections: Int
+    public let limits: BrokerLimits
 
     public init(
         anonymous: AnonymousPolicy = .loopback, maximumConnections: Int = 10_000, limits: BrokerLimits = BrokerLimits()

@@ -11,8 +11,12 @@ extension Connection {
             throw refuse(.badAuthenticationMethod, "[MQTT-4.12.0-1] an Authentication Method that isn't known")
         }
         if let will = connect.will {
-            guard will.qos.rawValue <= limits.maximumQoS else { throw refuse(.qosNotSupported, "[MQTT-3.2.2-12] Will QoS") }
-            guard !will.retain || limits.retainAvailable else { throw refuse(.retainNotSupported, "[MQTT-3.2.2-13] Will Retain") }
+            guard will.qos.rawValue <= limits.maximumQoS else {
+                throw refuse(.qosNotSupported, "[MQTT-3.2.2-12] Will QoS")
+            }
+            guard !will.retain || limits.retainAvailable else {
+                throw refuse(.retainNotSupported, "[MQTT-3.2.2-13] Will Retain")
+            }
         }
         var assigned: String?
         if connect.clientIdentifier.isEmpty {
@@ -32,9 +36,6 @@ extension Connection {
         state = .accepting
         maximumPacketSize = connect.maximumPacketSize.map { Int($0) } ?? .max
         cleanStart = connect.cleanStart
-        pubacks = AcknowledgementQueue(.puback, connection: self)
-        pubrecs = AcknowledgementQueue(.pubrec, connection: self)
-        pubcomps = AcknowledgementQueue(.pubcomp, connection: self)
         broker.open(connect, on: self) { [weak self] present in
             self?.accept(connect, sessionPresent: present, assigned: assigned)
         }
@@ -74,7 +75,8 @@ extension Connection {
         session.pump()
         stream.resumeReading()
         broker.logLine(
-            .info, "\(name) connected: MQTT \(version == .v5 ? "5" : "3.1.1")\(sessionPresent ? ", session resumed" : "")")
+            .info,
+            "\(name) connected: MQTT \(version == .v5 ? "5" : "3.1.1")\(sessionPresent ? ", session resumed" : "")")
     }
 
     func disconnect(_ packet: Disconnect) throws(MQTTError) {

@@ -28,7 +28,6 @@ extension Connection {
         case .atMostOnce:
             _ = broker.route(publish, from: .client(session), waiter: nil, ticket: 0)
         case .atLeastOnce:
-            guard let pubacks else { return }
             let ticket = pubacks.wait(publish.packetIdentifier)
             let outcome = broker.route(publish, from: .client(session), waiter: pubacks, ticket: ticket)
             if case .done(let reason) = outcome { pubacks.settle(ticket, reason) }
@@ -48,14 +47,15 @@ extension Connection {
             throw MQTTError(.retainNotSupported, "[MQTT-3.2.2-14] retained messages are not available")
         }
         guard publish.qos == .atMostOnce || version != .v5 || isWithinReceiveMaximum(publish) else {
-            throw MQTTError(.receiveMaximumExceeded, "[MQTT-3.3.4-9] more unacknowledged PUBLISHes than Receive Maximum")
+            throw MQTTError(
+                .receiveMaximumExceeded, "[MQTT-3.3.4-9] more unacknowledged PUBLISHes than Receive Maximum")
         }
     }
 
     /// Counts what came on this connection: a session's older identifiers only wait for their PUBREL.
     private func isWithinReceiveMaximum(_ publish: PublishView) -> Bool {
         if publish.qos == .exactlyOnce, openExactlyOnce.contains(publish.packetIdentifier) { return true }
-        return (pubacks?.count ?? 0) + openExactlyOnce.count < Int(limits.inflight)
+        return pubacks.count + openExactlyOnce.count < Int(limits.inflight)
     }
 
     /// A payload above the limit is refused where MQTT has words for it; at QoS 0 it is dropped.
@@ -65,8 +65,8 @@ extension Connection {
         switch publish.qos {
         case .atMostOnce: break
         case _ where version != .v5: throw MQTTError(.packetTooLarge, "a payload above \(limits.payloadBytes) bytes")
-        case .atLeastOnce: pubacks?.acknowledge(publish.packetIdentifier, .quotaExceeded)
-        case .exactlyOnce: pubrecs?.acknowledge(publish.packetIdentifier, .quotaExceeded)
+        case .atLeastOnce: pubacks.acknowledge(publish.packetIdentifier, .quotaExceeded)
+        case .exactlyOnce: pubrecs.acknowledge(publish.packetIdentifier, .quotaExceeded)
         }
         return true
     }
@@ -74,7 +74,6 @@ extension Connection {
     // MARK: QoS 2
 
     private func receiveExactlyOnce(_ publish: PublishView, _ session: Session) {
-        guard let pubrecs else { return }
         let identifier = publish.packetIdentifier
         openExactlyOnce.insert(identifier)
         if let known = session.inbound[identifier] {
@@ -92,20 +91,20 @@ extension Connection {
     }
 
     func pubrel(_ acknowledgement: Acknowledgement) {
-        guard let session, let pubcomps else { return }
+        guard let session else { return }
         let identifier = acknowledgement.packetIdentifier
         openExactlyOnce.remove(identifier)
-        guard let known = session.inbound[identifier], known.isSafe else {
-            pubcomps.acknowledge(identifier, version == .v5 ? .packetIdentifierNotFound : .success)
-            return
-        }
-        session.inbound[identifier] = nil
+        let isKnown = session.inbound[identifier]?.isSafe == true
+        let reason: ReasonCode = isKnown || version != .v5 ? .success : .packetIdentifierNotFound
+        if isKnown { session.inbound[identifier] = nil }
         guard let id = session.id else {
-            pubcomps.acknowledge(identifier, .success)
+            pubcomps.acknowledge(identifier, reason)
             return
         }
+        // An unknown one may have been removed a moment ago, on a connection that is gone, and still be on disk: the client
+        // gives the identifier to another message as soon as it has PUBCOMP.
         let ticket = pubcomps.wait(identifier)
-        broker.log.commit([.inboundRemoved(id, identifier)]) { [weak pubcomps] in pubcomps?.settle(ticket, .success) }
+        broker.log.commit([.inboundRemoved(id, identifier)]) { [weak pubcomps] in pubcomps?.settle(ticket, reason) }
     }
 
     // MARK: Topic Alias
@@ -188,7 +187,7 @@ extension Session: SafetyWaiter {
         } else {
             inbound[identifier]?.isSafe = true
         }
-        if let place = known.ticket { connection?.pubrecs?.settle(place, reason) }
+        if let place = known.ticket { connection?.pubrecs.settle(place, reason) }
         inbound[identifier]?.ticket = nil
     }
 }

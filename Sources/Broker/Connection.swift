@@ -31,9 +31,10 @@ public final class Connection: ByteStreamDelegate {
     var maximumPacketSize = Int.max
     /// Inbound Topic Aliases, 1 first; empty: not set.
     var aliases: [[UInt8]] = []
-    var pubacks: AcknowledgementQueue?
-    var pubrecs: AcknowledgementQueue?
-    var pubcomps: AcknowledgementQueue?
+    // Made when first needed: most idle connections never publish.
+    private(set) lazy var pubacks = AcknowledgementQueue(.puback, connection: self)
+    private(set) lazy var pubrecs = AcknowledgementQueue(.pubrec, connection: self)
+    private(set) lazy var pubcomps = AcknowledgementQueue(.pubcomp, connection: self)
     /// Packet Identifiers of QoS 2 messages that came on this connection and whose PUBREL hasn't.
     var openExactlyOnce: Set<UInt16> = []
     /// Publishes that wait until the store can take them.
@@ -56,7 +57,7 @@ public final class Connection: ByteStreamDelegate {
     }
 
     /// Acknowledgements wait for the store.
-    var owesAcknowledgements: Bool { (pubacks?.count ?? 0) + (pubrecs?.count ?? 0) > 0 }
+    var owesAcknowledgements: Bool { pubacks.count + pubrecs.count > 0 }
     var isAccepted: Bool { state == .accepted }
     /// More than enough waits to be sent: what can wait elsewhere does.
     var isCongested: Bool { stream.unsentBytes > limits.outputBytes / 2 }
@@ -287,9 +288,6 @@ public final class Connection: ByteStreamDelegate {
         guard state != .closed else { return }
         state = .closed
         broker.loop.cancel(timer)
-        pubacks?.connection = nil
-        pubrecs?.connection = nil
-        pubcomps?.connection = nil
         held.removeAll()
         broker.connectionEnded(self)
     }

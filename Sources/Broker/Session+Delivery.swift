@@ -72,7 +72,8 @@ extension Session {
             state: qos == .exactlyOnce ? .binding : .published, qos: qos, membership: item.membership,
             number: item.number, sentAt: broker.loop.now)
         guard qos == .exactlyOnce else {
-            connection.send(item.message, qos: qos, member: member, identifier: identifier, isDuplicate: false, now: now)
+            connection.send(
+                item.message, qos: qos, member: member, identifier: identifier, isDuplicate: false, now: now)
             return
         }
         bind(identifier, item)
@@ -229,7 +230,9 @@ extension Session {
     func received(_ acknowledgement: Acknowledgement) {
         let identifier = acknowledgement.packetIdentifier
         guard let delivery = outbound[identifier] else {
-            if acknowledgement.type == .pubrec { connection?.sendAcknowledgement(.pubrel, identifier, .packetIdentifierNotFound) }
+            if acknowledgement.type == .pubrec {
+                connection?.sendAcknowledgement(.pubrel, identifier, .packetIdentifierNotFound)
+            }
             return
         }
         switch (acknowledgement.type, delivery.qos, delivery.state) {

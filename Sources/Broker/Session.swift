@@ -87,13 +87,19 @@ public final class Session {
     /// Messages that the session lost to its limits, or to eviction.
     public var lostMessages: UInt64 { queue?.lost ?? 0 }
     /// The session is full and loses messages now.
-    public var isLosing: Bool { queue?.losesEpisode ?? false }
+    public var isLosing: Bool {
+        guard let queue, queue.losesEpisode else { return false }
+        // The episode is over for the queue only when the next message comes.
+        return queue.waitingMessages * 2 >= queue.maximumMessages || queue.waitingBytes * 2 >= queue.maximumBytes
+    }
 
     var hasRoom: Bool { outbound.count < window }
 
     /// A Packet Identifier that no delivery has.
     func takeIdentifier() -> UInt16 {
-        repeat { lastIdentifier = lastIdentifier == .max ? 1 : lastIdentifier + 1 } while outbound[lastIdentifier] != nil
+        repeat {
+            lastIdentifier = lastIdentifier == .max ? 1 : lastIdentifier + 1
+        } while outbound[lastIdentifier] != nil
         return lastIdentifier
     }
 
@@ -113,7 +119,8 @@ public final class Session {
         queue.onReadable = { [unowned self] in pump() }
         queue.onLoss = { [unowned self] in
             broker.logLine(
-                .warning, "session \(text(clientIdentifier)) is full: it loses its \(queue.losesNewest ? "newest" : "oldest")")
+                .warning,
+                "session \(text(clientIdentifier)) is full: it loses its \(queue.losesNewest ? "newest" : "oldest")")
         }
         self.queue = queue
     }

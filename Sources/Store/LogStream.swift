@@ -101,8 +101,10 @@ public final class LogStream {
         submittedBelow = next
         committedBelow = next
         tailFirst = next
-        firstOnDisk = stored.numbers?.lowerBound
-        storedOldest = stored.numbers == nil ? nil : stored.oldest
+        // A segment whose beginning was passed is there whole: what was passed must not be found again.
+        let first = max(stored.numbers?.lowerBound ?? next, stored.trimmedBelow)
+        firstOnDisk = first < next ? first : nil
+        storedOldest = firstOnDisk == nil ? nil : stored.oldest
         appendedBytes = stored.bytes
         appendedMessages = stored.messages
         lastAppend = log.loop.now
@@ -266,7 +268,8 @@ public final class LogStream {
         if let run = loaded.first(where: { $0.first <= number && number <= $0.last }) {
             return run.read(at: number)
         }
-        if firstOnDisk == nil { return .missing(next: tailFirst) }
+        guard let firstOnDisk else { return .missing(next: tailFirst) }
+        guard number >= firstOnDisk else { return .missing(next: min(firstOnDisk, tailFirst)) }
         if !waiting.contains(where: { $0 === consumer }) { waiting.append(consumer) }
         if !readInFlight {
             readInFlight = true

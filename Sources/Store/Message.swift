@@ -146,7 +146,8 @@ public final class Message {
     public var properties: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[propertiesRange]) }
     /// The properties without the Message Expiry Interval, which is told anew at each sending.
     public var lastingProperties: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: packet[(propertiesRange.lowerBound + (hasExpiry ? 5 : 0))..<propertiesRange.upperBound])
+        UnsafeRawBufferPointer(
+            rebasing: packet[(propertiesRange.lowerBound + (hasExpiry ? 5 : 0))..<propertiesRange.upperBound])
     }
     public var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[payloadOffset...]) }
     public var byteCount: Int { bytes.count }
@@ -202,7 +203,9 @@ public final class Message {
         return offset + 1
     }
 
-    private static func copy(_ part: UnsafeRawBufferPointer, to bytes: UnsafeMutableRawBufferPointer, at offset: inout Int) {
+    private static func copy(
+        _ part: UnsafeRawBufferPointer, to bytes: UnsafeMutableRawBufferPointer, at offset: inout Int
+    ) {
         if let source = part.baseAddress, let target = bytes.baseAddress {
             memcpy(target + offset, source, part.count)
         }

@@ -71,6 +71,9 @@ public final class RouteQueue: StreamConsumer {
         didSet { linkChanged(from: oldValue) }
     }
 
+    /// How long the log waits for this route's acknowledgements before it writes.
+    public var settle: Duration { log.options.settle }
+
     /// The route's stream of this run: where new messages are appended.
     public var stream: LogStream { current.stream }
 
@@ -313,7 +316,9 @@ public final class RouteQueue: StreamConsumer {
     public func epoch(ofRun run: Int64) -> UInt64 { log.epoch(ofRun: run) ?? 0 }
 
     /// A store time as a date, like `wallTime`.
-    public func wallTime(_ time: Int64, run: Int64) -> (milliseconds: Int64, isSet: Bool) { log.wallTime(time, run: run) }
+    public func wallTime(_ time: Int64, run: Int64) -> (milliseconds: Int64, isSet: Bool) {
+        log.wallTime(time, run: run)
+    }
 
     // MARK: News for the far end
 
@@ -322,14 +327,17 @@ public final class RouteQueue: StreamConsumer {
             if let gap = GapRecord(key: entry.key, value: entry.value), gap.route == name { gaps.append(gap) }
         }
         for entry in state.states where entry.kind == .ended {
-            if let record = EndedRecord(key: entry.key, value: entry.value), record.route == name { ended.append(record) }
+            if let record = EndedRecord(key: entry.key, value: entry.value), record.route == name {
+                ended.append(record)
+            }
         }
         reportLastRun(state)
     }
 
     /// The run before this one ended: the far end shall know up to where its numbers went.
     private func reportLastRun(_ state: StoredState) {
-        guard let last = state.runs.max(by: { $0.ordinal < $1.ordinal }), !ended.contains(where: { $0.run == last.ordinal })
+        guard let last = state.runs.max(by: { $0.ordinal < $1.ordinal }),
+            !ended.contains(where: { $0.run == last.ordinal })
         else { return }
         guard !last.endedCleanly else { return }
         addEnded(EndedRecord(route: name, run: last.ordinal, lane: 0, last: nil, at: log.clock.now))

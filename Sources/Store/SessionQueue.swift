@@ -75,7 +75,9 @@ public final class SessionQueue: StreamConsumer {
             nextToRead = max(nextToRead, last + 1)
             guard first <= last else { return }
             if last >= stream.tailFirst {
-                for number in max(first, stream.tailFirst)...last where !finished.contains(number) { stream.pass(number) }
+                for number in max(first, stream.tailFirst)...last where !finished.contains(number) {
+                    stream.pass(number)
+                }
             }
             finished.insert(first...last)
             if let end = finished.takePrefix(after: cursor) { cursor = end }
@@ -154,7 +156,8 @@ public final class SessionQueue: StreamConsumer {
     public func restore(_ state: StoredState) {
         for stored in state.streams {
             guard let stream = log.streams[stored.record.id], case .sessions(let members) = stored.record.kind,
-                let member = members.first(where: { $0.session == session }), let position = stored.positions[session]
+                let member = members.first(where: { $0.session == session }),
+                let position = stored.positions[session]
                     ?? Optional(Position(cursor: max(stored.trimmedBelow, 1) - 1))
             else { continue }
             join(stream, as: member, at: position)
@@ -215,6 +218,8 @@ public final class SessionQueue: StreamConsumer {
         var best: Item?
         for membership in memberships {
             reading: while true {
+                // What the limits took may still be readable.
+                membership.nextToRead = max(membership.nextToRead, membership.cursor + 1)
                 switch membership.stream.read(at: membership.nextToRead, for: self) {
                 case .end: break reading
                 case .loading: return .loading

@@ -26,12 +26,6 @@ struct BatchPackets: ~Copyable {
         count = 0
     }
 
-    /// Gives the memory back, when nothing is to be sent for a while.
-    mutating func release() {
-        content.release()
-        count = 0
-    }
-
     /// Appends a message. `properties` are as stored; `remainingExpiry` is what is left of the Message Expiry Interval in
     /// seconds and nil where the message has none.
     ///
@@ -76,12 +70,6 @@ struct BatchPackets: ~Copyable {
         content.commit(end - start)
         count += 1
         return true
-    }
-
-    /// Takes the last message back; `length` is what `byteCount` was before it.
-    mutating func removeLast(to length: Int) {
-        content.truncate(to: length)
-        count -= 1
     }
 
     @inline(__always)

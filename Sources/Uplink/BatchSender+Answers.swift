@@ -39,6 +39,10 @@ extension BatchSender {
             suspectThrough = nil
             batchLimit = .max
         }
+        acceptedAtCeiling += 1
+        if ceilingBytes < options.batchBytes, acceptedAtCeiling >= Self.forgivingBatches {
+            ceilingBytes = min(options.batchBytes, ceilingBytes * 2)
+        }
         guard batch.count > 0 else { return }
         queue.acknowledge(batch.numbering, through: batch.last)
         context.acknowledgedMessages += UInt64(batch.count)
@@ -64,8 +68,10 @@ extension BatchSender {
         case .noMatchingSubscribers:
             hold(.noReceiver, until: now + holdBackoff.next(random: context.random()))
             return false
-        case .payloadFormatInvalid where batch.count > 0, .packetTooLarge where batch.count > 0:
+        case .payloadFormatInvalid where batch.count > 0:
             return halve(batch)
+        case .packetTooLarge where batch.count > 0:
+            return halve(batch, isTooLarge: true)
         default:
             hold(.refused(reason), until: now + holdBackoff.next(random: context.random()))
             return false
@@ -73,7 +79,8 @@ extension BatchSender {
     }
 
     /// True for a single message, which is set aside.
-    private func halve(_ batch: InFlight) -> Bool {
+    private func halve(_ batch: InFlight, isTooLarge: Bool = false) -> Bool {
+        if isTooLarge { ceilingBytes = max(1024, batch.bytes / 2) }
         suspectThrough = (batch.numbering, batch.last)
         batchLimit = max(1, batch.count / 2)
         guard batch.count == 1 else { return false }
@@ -111,7 +118,8 @@ extension BatchSender {
         closings = (batch.numbering, batch.first, count)
         guard count >= Self.maximumClosings else { return }
         closings = nil
-        _ = halve(batch)
+        // It may well be its size: a Server without MQTT 5 has no other way to say so.
+        _ = halve(batch, isTooLarge: true)
         if refusals.isEverything {
             refusals.forget()
             suspectThrough = nil

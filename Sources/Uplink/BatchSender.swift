@@ -18,6 +18,8 @@ final class BatchSender: RouteSender {
         var numbering: Numbering
         var first: UInt64
         var count: Int
+        /// Of packets, before compression.
+        var bytes: Int
         var sentAt: Instant
         var gaps: [GapRecord]
         var ended: [EndedRecord]
@@ -40,6 +42,8 @@ final class BatchSender: RouteSender {
     static let maximumNews = 256
     /// Closed connections at the same batch that count as a refusal.
     static let maximumClosings = 3
+    /// Accepted batches after which twice as large ones are tried again.
+    static let forgivingBatches = 100
 
     let queue: RouteQueue
     let priority: EvictionClass
@@ -72,8 +76,17 @@ final class BatchSender: RouteSender {
     private var waitingSince: Instant?
     private var newsSince: Instant?
     private var lastSent: Instant?
-    /// Bytes of packets in a batch, less than `options.batchBytes` where those did not fit the upstream's limit.
+    /// Bytes of packets in a batch: less than `ceilingBytes` where those did not fit the upstream's Maximum Packet Size.
     private var targetBytes: Int
+    /// `options.batchBytes`, or half of what the upstream found too large, until many batches were accepted since.
+    var ceilingBytes: Int {
+        didSet {
+            acceptedAtCeiling = 0
+            targetBytes = min(targetBytes, ceilingBytes)
+        }
+    }
+    /// Batches accepted since.
+    var acceptedAtCeiling = 0
 
     init(
         queue: RouteQueue, options: RouteOptions, context: SendingContext, storeTime: @escaping () -> Int64
@@ -92,6 +105,7 @@ final class BatchSender: RouteSender {
         packets = BatchPackets(mapping: try options.mapping(for: uplink), node: uplink.node)
         holdBackoff = Backoff(min: uplink.reconnectMin, max: uplink.reconnectMax)
         targetBytes = options.batchBytes
+        ceilingBytes = options.batchBytes
     }
 
     var oldestSent: Instant? { inflight.first?.sentAt }
@@ -109,7 +123,7 @@ final class BatchSender: RouteSender {
 
     func flush() {
         isCatchingUp = true
-        holding = nil
+        holding = Hold(server: context.client.server)
     }
 
     func isDue(_ now: Instant) -> Bool {
@@ -125,11 +139,18 @@ final class BatchSender: RouteSender {
             let since = waitingSince ?? now
             waitingSince = since
             return isCatchingUp || batchLimit < .max || now >= since + options.batchDelay
-                || queue.unsentBytes >= targetBytes || (options.eager && queue.hasWaitingAcknowledgement)
+                || queue.unsentBytes >= targetBytes || (eagerDeadline.map { now >= $0 } ?? false)
         }
         waitingSince = nil
         isCatchingUp = false
         return isEmptyDue(now)
+    }
+
+    /// When what waits goes for the sake of a publisher that waits for it: at once; but while a batch is in flight, what
+    /// comes gathers until that is answered, a quarter of the settle window at most. So a busy link sends few small batches.
+    private var eagerDeadline: Instant? {
+        guard options.eager, let waitingSince, queue.hasWaitingAcknowledgement else { return nil }
+        return inflight.isEmpty ? waitingSince : waitingSince + queue.settle / 4
     }
 
     /// No data waits: is it time for news, for a sign of life, or to see whether the receiver accepts anything at all?
@@ -154,6 +175,7 @@ final class BatchSender: RouteSender {
         var deadline: Instant?
         func consider(_ instant: Instant) { deadline = min(deadline ?? instant, instant) }
         if let waitingSince { consider(waitingSince + options.batchDelay) }
+        if let eagerDeadline { consider(eagerDeadline) }
         if let newsSince { consider(newsSince + options.batchDelay) }
         if context.options.heartbeat > .zero, let lastSent { consider(lastSent + context.options.heartbeat) }
         return deadline
@@ -172,7 +194,7 @@ final class BatchSender: RouteSender {
         if let sent = transmit(
             taken.numbering, first: taken.first, count: packets.count, packets.bytes, level: level, now)
         {
-            targetBytes = min(options.batchBytes, targetBytes + targetBytes / 4 + 1)
+            targetBytes = min(ceilingBytes, targetBytes + targetBytes / 4 + 1)
             waitingSince = nil
             return sent
         }
@@ -287,13 +309,13 @@ final class BatchSender: RouteSender {
                 news.ended.removeLast((news.ended.count + 1) / 2)
                 continue
             }
-            guard publish(payload, numbering, first, count, news, now) else { return nil }
+            guard publish(payload, numbering, first, count, bytes.count, news, now) else { return nil }
             return length
         }
     }
 
     private func publish(
-        _ payload: UnsafeRawBufferPointer, _ numbering: Numbering, _ first: UInt64, _ count: Int,
+        _ payload: UnsafeRawBufferPointer, _ numbering: Numbering, _ first: UInt64, _ count: Int, _ bytes: Int,
         _ news: (gaps: [GapRecord], ended: [EndedRecord]), _ now: Instant
     ) -> Bool {
         let again = stale.next(numbering, first)
@@ -308,7 +330,8 @@ final class BatchSender: RouteSender {
         stale.takeFirst()
         inflight.append(
             InFlight(
-                identifier: identifier, numbering: numbering, first: first, count: count, sentAt: now, gaps: news.gaps,
+                identifier: identifier, numbering: numbering, first: first, count: count, bytes: bytes, sentAt: now,
+                gaps: news.gaps,
                 ended: news.ended))
         context.sentMessages += UInt64(count)
         lastSent = now
@@ -329,7 +352,7 @@ final class BatchSender: RouteSender {
     func didConnect(sessionPresent: Bool) {
         if !sessionPresent { stale.removeAll() }
         isCatchingUp = true
-        holding = nil
+        holding = Hold(server: context.client.server)
     }
 
     /// Takes everything back into the queue.

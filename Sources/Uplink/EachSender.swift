@@ -56,7 +56,7 @@ final class EachSender: RouteSender {
 
     func queueIsReadable() { isLoading = false }
 
-    func flush() { holding = nil }
+    func flush() { holding = Hold(server: context.client.server) }
 
     func isDue(_ now: Instant) -> Bool {
         if let hold = holding {
@@ -105,7 +105,7 @@ final class EachSender: RouteSender {
         let propertyRoom = isVersion5 ? message.properties.count + 64 : 0
         _ = scratch.reserve(mapping.mappedLength(message.topic.count) + propertyRoom)
         let qos: QoS = message.qos == .atMostOnce && !options.storesQoS0 ? .atMostOnce : .atLeastOnce
-        var head = PublishHead(topic: mapped(message.topic), qos: min(qos, server?.maximumQoS ?? qos))
+        var head = PublishHead(topic: mapped(message.topic), qos: qos)
         head.retain = message.retain && server?.retainAvailable != false
         if head.qos != .atMostOnce { head.packetIdentifier = 1 }
         if isVersion5 { head.properties = properties(of: queued) }
@@ -235,7 +235,7 @@ final class EachSender: RouteSender {
 
     func didConnect(sessionPresent: Bool) {
         if !sessionPresent { stale.removeAll() }
-        holding = nil
+        holding = Hold(server: context.client.server)
     }
 
     func didDisconnect(isAnswer: Bool) {

@@ -15,11 +15,6 @@ struct RawBytes: ~Copyable {
     /// Forgets the content, keeps the memory.
     mutating func removeAll() { count = 0 }
 
-    mutating func truncate(to newCount: Int) {
-        precondition(newCount <= count)
-        count = newCount
-    }
-
     /// Gives the memory back.
     mutating func release() {
         free(start)

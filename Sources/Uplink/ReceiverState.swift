@@ -91,6 +91,7 @@ public struct ReceiverState: Equatable, Sendable {
     /// Takes news of numbers that will never come; those that came all the same, or are in a gap already, stay as they are.
     public mutating func accept(_ gap: Gap) throws(BatchRefusal) {
         try check(gap.last)
+        guard gap.last - gap.first <= Self.farthest else { throw .tooFar(number: gap.last, last: gap.first) }
         highest = max(highest, gap.last)
         var start = gap.first
         var pieces: [Gap] = []
@@ -105,10 +106,11 @@ public struct ReceiverState: Equatable, Sendable {
         var index = firstGap(endingAtOrAfter: gap.first)
         while index < gaps.count, gaps[index].first <= gap.last {
             if gaps[index].first > start { add(start, gaps[index].first - 1) }
-            start = gaps[index].last == .max ? .max : gaps[index].last + 1
             index += 1
+            start = gaps[index - 1].last < gap.last ? gaps[index - 1].last + 1 : 0
         }
-        if start <= gap.last { add(start, gap.last) }
+        // 0: the last gap found goes on to the end of this one.
+        if start > 0, start <= gap.last { add(start, gap.last) }
         guard gaps.count + pieces.count <= Self.maximumPieces else {
             throw .structure("more than \(Self.maximumPieces) gaps", offset: 0)
         }

@@ -34,11 +34,25 @@ protocol RouteSender: AnyObject {
 
 /// Why a route sends nothing for a while.
 struct Hold {
+    /// For a connection to an upstream that takes QoS 0 alone; nil where it takes more.
+    init?(server: Connack?) {
+        guard server?.maximumQoS == .atMostOnce else { return nil }
+        reason = .noAcknowledgements
+        until = .distantFuture
+    }
+
+    init(reason: Reason, until: Instant) {
+        self.reason = reason
+        self.until = until
+    }
+
     enum Reason: Equatable {
         /// 0x10: nobody subscribes to batches.
         case noReceiver
         /// 0x97 and others that time may heal.
         case refused(ReasonCode)
+        /// The upstream takes QoS 0 alone, which acknowledges nothing.
+        case noAcknowledgements
         /// Ten messages in a row were refused one by one.
         case refusesEverything
     }
@@ -50,6 +64,7 @@ struct Hold {
         switch reason {
         case .noReceiver: "no receiver"
         case .refused(let code): "the upstream answers: \(code.name)"
+        case .noAcknowledgements: "the upstream allows only QoS 0, which acknowledges nothing"
         case .refusesEverything: "the receiver refuses everything"
         }
     }

@@ -26,7 +26,7 @@ extension Uplink {
     public func resume() {
         guard isPaused else { return }
         isPaused = false
-        error = nil
+        failure = nil
         backoff.reset()
         address = 0
         connect()
@@ -58,7 +58,7 @@ extension Uplink {
 
     /// Tries the next address at once, and after the last one waits and begins with the first.
     private func tryAgain(after failure: MQTTClientError) {
-        error = "\(failure)"
+        self.failure = "\(failure)"
         if connectedAt == nil, address + 1 < addresses.count {
             address += 1
             // In a later tick, so that a network that fails at once can't recurse.
@@ -81,11 +81,11 @@ extension Uplink {
         takeovers.append(now)
         address = 0
         guard takeovers.count >= 2 else {
-            error = "another client took the session over"
+            failure = "another client took the session over"
             return schedule(backoff.next(random: context.random()))
         }
         let text = "another client uses the client identifier \(options.clientIdentifier)"
-        error = text
+        failure = text
         onNotice?("uplink \(options.name): \(text)")
         schedule(backoff.longest(random: context.random()))
     }
@@ -110,7 +110,7 @@ extension Uplink: MQTTClientDelegate {
     public func client(_ client: MQTTClient, didConnect connack: Connack) {
         connections += 1
         connectedAt = loop.now
-        error = nil
+        failure = nil
         health.connected(loop.now, roundTrip: client.lastRoundTrip)
         for sender in senders { sender.didConnect(sessionPresent: connack.sessionPresent) }
         subscribe()
@@ -140,6 +140,7 @@ extension Uplink: MQTTClientDelegate {
         for sender in senders {
             guard let sentAt = sender.didAcknowledge(identifier, reason, loop.now) else { continue }
             health.acknowledged(loop.now, sentAt: sentAt)
+            if reason == .success { backoff.reset() }
             break
         }
         pumpSoon()
@@ -150,7 +151,7 @@ extension Uplink: MQTTClientDelegate {
     public func client(_ client: MQTTClient, didSubscribe identifier: UInt16, reasons: [ReasonCode]) {
         for (subscription, reason) in zip(options.subscriptions, reasons) where reason.isError {
             let text = "the upstream refuses the subscription to \(subscription.filter): \(reason.name)"
-            error = text
+            failure = text
             onNotice?("uplink \(options.name): \(text)")
         }
     }

@@ -62,8 +62,8 @@ public final class Uplink {
 
     /// When `state` became what it is.
     public internal(set) var since: Instant
-    /// Why it is not connected, or the routes are held; nil: nothing is wrong.
-    public internal(set) var error: String?
+    /// What went wrong with the connection last; nil: nothing since it was made.
+    var failure: String?
     /// Told when `state` has changed.
     public var onState: ((State) -> Void)?
     /// One line for the log.
@@ -155,6 +155,9 @@ public final class Uplink {
         if isPaused { return .paused }
         return isWaiting ? .waiting : .connecting
     }
+
+    /// Why it is not connected, or a route is held; nil: nothing is wrong.
+    public var error: String? { failure ?? senders.lazy.compactMap { $0.holding?.text }.first }
 
     /// The address that is connected, or tried.
     public var url: String { addresses[address].url }

@@ -79,6 +79,7 @@ final class Daemon {
         scheduleExpiry()
         logger.log(.notice, "roostd \(Version.text) serves node \(settings.node.id), data in \(settings.node.data)")
         ServiceManager.notify("READY=1")
+        loop.schedule(after: .milliseconds(100)) { StartUpMemory.release() }
         loop.run()
         writer.join()
         return 0

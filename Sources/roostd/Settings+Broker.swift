@@ -31,7 +31,7 @@ extension BrokerLimits {
 }
 
 extension ListenerOptions {
-    init(_ settings: ListenerSettings, _ limits: LimitSettings) {
+    convenience init(_ settings: ListenerSettings, _ limits: LimitSettings) {
         let anonymous: AnonymousPolicy
         switch settings.anonymous {
         case .loopback: anonymous = .loopback

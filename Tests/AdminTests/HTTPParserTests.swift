@@ -35,7 +35,8 @@ private enum Outcome: Equatable {
 
 @Suite struct HTTPParserTests {
     @Test func readsARequest() throws {
-        let text = "POST /queue/cloud%2Falarms/drop?a=b&c=%20d&e HTTP/1.1\r\nHost: x\r\nX-Empty:\r\nContent-Length: 3 \r\n\r\nabc"
+        let text =
+            "POST /queue/cloud%2Falarms/drop?a=b&c=%20d&e HTTP/1.1\r\nHost: x\r\nX-Empty:\r\nContent-Length: 3 \r\n\r\nabc"
 
         guard case .requests(let requests, 0) = Outcome.of(text) else { throw HTTPError.bad("refused") }
         let request = try #require(requests.first)
@@ -63,10 +64,11 @@ private enum Outcome: Equatable {
         #expect(requests.map(\.keepsAlive) == [keepsAlive])
     }
 
-    @Test(arguments: [
-        ("/", []), ("/status", ["status"]), ("/status/", ["status"]), ("/a//b", ["a", "", "b"]),
-        ("/clients/%C3%BC%2fb%25", ["clients", "ü/b%"]), ("http://host:1/status", ["status"]), ("HTTP://host", []),
-    ] as [(String, [String])])
+    @Test(
+        arguments: [
+            ("/", []), ("/status", ["status"]), ("/status/", ["status"]), ("/a//b", ["a", "", "b"]),
+            ("/clients/%C3%BC%2fb%25", ["clients", "ü/b%"]), ("http://host:1/status", ["status"]), ("HTTP://host", []),
+        ] as [(String, [String])])
     func decodesTargets(_ target: String, _ path: [String]) throws {
         guard case .requests(let requests, 0) = Outcome.of("GET \(target) HTTP/1.1\r\nHost: x\r\n\r\n") else {
             throw HTTPError.bad("refused")
@@ -75,47 +77,48 @@ private enum Outcome: Equatable {
         #expect(requests.map(\.target.path) == [path])
     }
 
-    @Test(arguments: [
-        ("GET / HTTP/1.1\nHost: x\n\n", .badRequest),
-        ("GET / HTTP/1.1\r\nHost: x\n\r\n", .badRequest),
-        ("GET / HTTP/1.1\r\n\r\n", .badRequest),
-        ("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET  / HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        (" GET / HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET / HTTP/1.1 \r\nHost: x\r\n\r\n", .badRequest),
-        ("GET /\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET / HTTQ/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET / HTTP/2.0\r\nHost: x\r\n\r\n", .versionNotSupported),
-        ("G\"T / HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("get / HTTP/1.1\r\nHost: x\r\n\r\n", .notImplemented),
-        ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", .notImplemented),
-        ("GET status HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET /% HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET /%2 HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET /%g0 HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET /%FF HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET /ü HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET / HTTP/1.1\r\nHost : x\r\n\r\n", .badRequest),
-        ("GET / HTTP/1.1\r\n: x\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET / HTTP/1.1\r\nnonsense\r\nHost: x\r\n\r\n", .badRequest),
-        ("GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", .badRequest),
-        ("GET / HTTP/1.1\r\nHost: x\r\nA: b\u{0}c\r\n\r\n", .badRequest),
-        ("GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", .badRequest),
-        ("\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
-        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc", .badRequest),
-        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\nabc", .badRequest),
-        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\nabc", .badRequest),
-        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", .badRequest),
-        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n", .contentTooLarge),
-        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", .contentTooLarge),
-        ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", .notImplemented),
-        ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", .badRequest),
-        ("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n", .expectationFailed),
-        ("GET /" + String(repeating: "a", count: 9000) + " HTTP/1.1\r\nHost: x\r\n\r\n", .uriTooLong),
-        ("GET / HTTP/1.1\r\nA: " + String(repeating: "a", count: 17_000), .headerFieldsTooLarge),
-        ("GET / HTTP/1.1\r\n" + String(repeating: "A: b\r\n", count: 65) + "\r\n", .headerFieldsTooLarge),
-    ] as [(String, HTTPStatus)])
+    @Test(
+        arguments: [
+            ("GET / HTTP/1.1\nHost: x\n\n", .badRequest),
+            ("GET / HTTP/1.1\r\nHost: x\n\r\n", .badRequest),
+            ("GET / HTTP/1.1\r\n\r\n", .badRequest),
+            ("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET  / HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            (" GET / HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET / HTTP/1.1 \r\nHost: x\r\n\r\n", .badRequest),
+            ("GET /\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET / HTTQ/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET / HTTP/2.0\r\nHost: x\r\n\r\n", .versionNotSupported),
+            ("G\"T / HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("get / HTTP/1.1\r\nHost: x\r\n\r\n", .notImplemented),
+            ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", .notImplemented),
+            ("GET status HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET /% HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET /%2 HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET /%g0 HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET /%FF HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET /ü HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET / HTTP/1.1\r\nHost : x\r\n\r\n", .badRequest),
+            ("GET / HTTP/1.1\r\n: x\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET / HTTP/1.1\r\nnonsense\r\nHost: x\r\n\r\n", .badRequest),
+            ("GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", .badRequest),
+            ("GET / HTTP/1.1\r\nHost: x\r\nA: b\u{0}c\r\n\r\n", .badRequest),
+            ("GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", .badRequest),
+            ("\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", .badRequest),
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc", .badRequest),
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\nabc", .badRequest),
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\nabc", .badRequest),
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", .badRequest),
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n", .contentTooLarge),
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", .contentTooLarge),
+            ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", .notImplemented),
+            ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", .badRequest),
+            ("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n", .expectationFailed),
+            ("GET /" + String(repeating: "a", count: 9000) + " HTTP/1.1\r\nHost: x\r\n\r\n", .uriTooLong),
+            ("GET / HTTP/1.1\r\nA: " + String(repeating: "a", count: 17_000), .headerFieldsTooLarge),
+            ("GET / HTTP/1.1\r\n" + String(repeating: "A: b\r\n", count: 65) + "\r\n", .headerFieldsTooLarge),
+        ] as [(String, HTTPStatus)])
     func refusesWhatIsWrong(_ text: String, _ status: HTTPStatus) {
         #expect(Outcome.of(text) == .refused(status, after: 0))
     }

@@ -181,12 +181,14 @@ import Testing
         #expect(!HTTPAccess.isEqual([], []))
     }
 
-    @Test(arguments: [
-        ("127.0.0.1:9883", nil, 200), ("localhost:9883", nil, 200), ("[::1]:9883", nil, 200), ("LOCALHOST", nil, 200),
-        ("rebound.example:9883", nil, 403), ("127.0.0.1.example", nil, 403), ("", nil, 403),
-        ("127.0.0.1:9883", "http://127.0.0.1:9883", 200), ("127.0.0.1:9883", "http://evil.example", 403),
-        ("127.0.0.1:9883", "null", 403), ("127.0.0.1:9883", "http://127.0.0.1:8080", 403),
-    ] as [(String, String?, Int)])
+    @Test(
+        arguments: [
+            ("127.0.0.1:9883", nil, 200), ("localhost:9883", nil, 200), ("[::1]:9883", nil, 200),
+            ("LOCALHOST", nil, 200),
+            ("rebound.example:9883", nil, 403), ("127.0.0.1.example", nil, 403), ("", nil, 403),
+            ("127.0.0.1:9883", "http://127.0.0.1:9883", 200), ("127.0.0.1:9883", "http://evil.example", 403),
+            ("127.0.0.1:9883", "null", 403), ("127.0.0.1:9883", "http://127.0.0.1:8080", 403),
+        ] as [(String, String?, Int)])
     func pagesOfOthersGetNothingOnLoopback(_ host: String, _ origin: String?, _ status: Int) throws {
         let bench = try Bench(router())
         let browser = try bench.connect()
@@ -197,12 +199,13 @@ import Testing
         #expect(Answer(browser.text)?.status == status)
     }
 
-    @Test(arguments: [
-        (PeerCredentials(process: 1, user: 0, groups: [0]), true),
-        (PeerCredentials(process: 1, user: 1000, groups: [5]), true),
-        (PeerCredentials(process: 1, user: 7, groups: [7, 2000]), true),
-        (PeerCredentials(process: 1, user: 7, groups: [7]), false), (nil, false),
-    ] as [(PeerCredentials?, Bool)])
+    @Test(
+        arguments: [
+            (PeerCredentials(process: 1, user: 0, groups: [0]), true),
+            (PeerCredentials(process: 1, user: 1000, groups: [5]), true),
+            (PeerCredentials(process: 1, user: 7, groups: [7, 2000]), true),
+            (PeerCredentials(process: 1, user: 7, groups: [7]), false), (nil, false),
+        ] as [(PeerCredentials?, Bool)])
     func onlyTheDaemonsOwnPeopleUseItsSocket(_ peer: PeerCredentials?, _ isLetIn: Bool) throws {
         let loop = EventLoop(clock: VirtualClock(), poller: VirtualPoller())
         let stream = KnownStream(loop: loop, peer: peer)

@@ -48,14 +48,26 @@ struct Answer {
 
 /// A server over a network in memory, on virtual time.
 final class Bench {
-    let clock = VirtualClock()
+    let clock: VirtualClock
     let loop: EventLoop
     let network: MemoryNetwork
     let server: HTTPServer
     private let place = Endpoint.tcp(host: "127.0.0.1", port: 9883)
 
-    init(_ router: HTTPRouter, access: HTTPAccess = .loopback(host: "127.0.0.1")) throws {
-        loop = EventLoop(clock: clock, poller: VirtualPoller())
+    /// Does what other threads would have done; whether there was something to do.
+    var others: () -> Bool = { false }
+
+    convenience init(_ router: HTTPRouter, access: HTTPAccess = .loopback(host: "127.0.0.1")) throws {
+        let clock = VirtualClock()
+        try self.init(router, access: access, on: EventLoop(clock: clock, poller: VirtualPoller()), clock)
+    }
+
+    init(
+        _ router: HTTPRouter, access: HTTPAccess = .loopback(host: "127.0.0.1"), on loop: EventLoop,
+        _ clock: VirtualClock
+    ) throws {
+        self.clock = clock
+        self.loop = loop
         network = MemoryNetwork(loop: loop)
         server = HTTPServer(loop: loop, router: router)
         try server.listen(place, on: network, access: access)
@@ -63,7 +75,10 @@ final class Bench {
 
     deinit { loop.tearDown() }
 
-    func pass(_ time: Duration = .zero) { clock.advance(by: time, turning: loop) }
+    func pass(_ time: Duration = .zero) {
+        clock.advance(by: time, turning: loop)
+        while others() { clock.advance(by: .zero, turning: loop) }
+    }
 
     func connect() throws -> Browser {
         var browser: Browser?

@@ -230,6 +230,25 @@ struct AcknowledgementContractTests {
         #expect(publisher.takeAcknowledgements().map(\.type) == [.pubcomp])
     }
 
+    /// The identifier is on disk until its removal is: PUBCOMP frees it for another message, which must not look known.
+    @Test func pubcompForARepeatedPubrelWaitsForTheFirst() throws {
+        let node = try Node()
+        let first = try node.client("publisher", expiry: 3600)
+        first.publish("t", "1", .exactlyOnce, identifier: 1)
+        #expect(first.takeAcknowledgements().map(\.type) == [.pubrec])
+        node.store.hold = true
+
+        first.acknowledge(.pubrel, 1)
+        node.run()
+        first.drop()
+        let second = try node.client("publisher", clean: false, expiry: 3600)
+        second.acknowledge(.pubrel, 1)
+
+        #expect(second.take() == [])
+        node.store.hold = false
+        #expect(second.takeAcknowledgements().map(\.type) == [.pubcomp])
+    }
+
     @Test func outboundQoS2WaitsForItsIdentifierAndPubrelForPubrec() throws {
         let node = try Node()
         let subscriber = try node.client("subscriber", expiry: 3600)

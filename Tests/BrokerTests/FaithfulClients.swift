@@ -13,7 +13,6 @@ final class FaithfulPublisher {
 
     let name: String
     private var flights: [Flight] = []
-    private var lastIdentifier: UInt16 = 0
     private(set) var client: TestClient?
     /// Payloads whose PUBACK or PUBREC came.
     private(set) var acknowledged: Set<String> = []
@@ -35,9 +34,11 @@ final class FaithfulPublisher {
     }
 
     func publish(_ topic: String, _ payload: String, _ qos: QoS) {
-        repeat { lastIdentifier = lastIdentifier % 1000 + 1 } while flights.contains { $0.identifier == lastIdentifier }
-        flights.append(Flight(identifier: lastIdentifier, topic: topic, payload: payload, qos: qos))
-        client?.publish(topic, payload, qos, identifier: lastIdentifier)
+        // The lowest free one, so that each is used again as soon as it may be.
+        var identifier: UInt16 = 1
+        while flights.contains(where: { $0.identifier == identifier }) { identifier += 1 }
+        flights.append(Flight(identifier: identifier, topic: topic, payload: payload, qos: qos))
+        client?.publish(topic, payload, qos, identifier: identifier)
     }
 
     /// Answers what came.

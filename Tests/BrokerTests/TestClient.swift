@@ -121,7 +121,8 @@ final class TestClient: ByteStreamDelegate {
                         let count = head.encodedLength(version: version, payloadCount: payload.count)
                         return [UInt8](unsafeUninitializedCapacity: count) { buffer, written in
                             guard let base = UnsafeMutableRawPointer(buffer.baseAddress) else { return }
-                            written = head.encode(version: version, payload: UnsafeRawBufferPointer(payload), into: base)
+                            written = head.encode(
+                                version: version, payload: UnsafeRawBufferPointer(payload), into: base)
                         }
                     }
                 }

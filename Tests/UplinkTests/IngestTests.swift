@@ -261,4 +261,33 @@ private final class AnyPublisher: BatchPublisher {
 
         #expect(ingest.states.keys.map(\.run) == [makeHeader().run])
     }
+
+    @Test(arguments: 1...10)
+    func brokenBatchesNeverCrashTheReceiver(seed: UInt64) throws {
+        var numbers = SeededNumbers(seed: seed)
+        let ingest = try makeIngest { $0.topic = "{node}/{topic}" }
+        let values: [UInt64] = [1, 2, 7, 1 << 32, 1 << 33, .max - 1, .max]
+        func number() -> UInt64 { values.randomElement(using: &numbers) ?? 1 }
+        for _ in 0..<300 {
+            let run = BatchRun(epoch: numbers.next() % 3, lane: UInt16(numbers.next() % 2))
+            let time = WallTime(milliseconds: Int64(numbers.next() % 1000), isSet: numbers.next() % 2 == 0)
+            var header = makeHeader(epoch: run.epoch, lane: run.lane, sequence: number())
+            for _ in 0..<numbers.next() % 3 {
+                let ends = [number(), number()].sorted()
+                header.gaps.append(
+                    BatchGap(run: run, first: ends[0], last: ends[1], reason: "evicted", from: time, to: time))
+                header.ended.append(BatchEnded(run: run, last: numbers.next() % 2 == 0 ? nil : number(), at: time))
+            }
+            var batch = makeBatch((0..<numbers.next() % 4).map { Sample(payload: "\($0)") }, header: header)
+            if numbers.next() % 4 == 0 {
+                batch[Int(numbers.next() % UInt64(batch.count))] = UInt8(truncatingIfNeeded: numbers.next())
+            }
+            #expect(send(batch, to: ingest) != nil)
+        }
+        for (key, state) in ingest.states {
+            #expect(ReceiverKey(decoding: key.encoded) == key)
+            #expect(ReceiverState(decoding: state.encoded) == state)
+            _ = state.missing
+        }
+    }
 }

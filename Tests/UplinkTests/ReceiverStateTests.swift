@@ -173,3 +173,31 @@ import Testing
         }
     }
 }
+
+/// The edges of 64 bits.
+@Suite struct ReceiverStateEdgeTests {
+    private static func gap(_ first: UInt64, _ last: UInt64) -> ReceiverState.Gap {
+        let time = WallTime(milliseconds: 5)
+        return ReceiverState.Gap(first: first, last: last, reason: "evicted", from: time, to: time)
+    }
+
+    @Test func theHighestNumbersAreNumbersToo() throws {
+        var state = ReceiverState()
+        try state.accept(Self.gap(.max - 5, .max))
+        try state.accept(Self.gap(.max - 9, .max))
+        #expect(try state.accept(.max - 3, count: 2) == [.max - 3 ... .max - 2])
+        try state.accept(Self.gap(.max, .max))
+
+        #expect(state.gaps.map(\.first) == [.max - 9, .max - 1])
+        #expect(state.gaps.map(\.last) == [.max - 4, .max])
+        #expect(state.missing == [1 ... .max - 10])
+        #expect(ReceiverState(decoding: state.encoded) == state)
+    }
+
+    @Test func aGapWiderThanAnyRouteIsRefused() {
+        var state = ReceiverState()
+
+        #expect(throws: BatchRefusal.self) { try state.accept(Self.gap(1, .max)) }
+        #expect(state == ReceiverState())
+    }
+}

@@ -88,7 +88,9 @@ final class HTTPConnection: ByteStreamDelegate {
         stream.write(response.head(closes: closes, date: server.date))
         if hasBody { stream.write(response.body) }
         guard closes else { return }
-        stream.closeAfterFlush()
+        // A long answer has as long to go as any progress may take.
+        let isLong = stream.unsentBytes > Self.enoughUnsent
+        stream.closeAfterFlush(deadline: isLong ? Self.patience : .seconds(5))
         end()
     }
 

@@ -15,6 +15,8 @@
 #include <sys/un.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <elf.h>
+#include <sys/auxv.h>
 #include <netinet/tcp.h>
 
 /// accept4 with SOCK_NONBLOCK and SOCK_CLOEXEC; EINTR is retried.

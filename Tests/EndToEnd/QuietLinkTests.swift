@@ -1,0 +1,95 @@
+import Client
+import EventLoop
+import Glibc
+import MQTT
+import Testing
+
+extension EndToEndTests {
+    /// Promise 3: flash dies by commits, so a healthy link means no write at all.
+    @Suite struct QuietLinkTests {
+        /// `settle` is set to half a second, so that a slow machine's answers settle in time too: what is tested is that
+        /// nothing is written while they do, and not how fast they are.
+        @Test func aHealthyLinkWritesNothing() throws {
+            let scenario = try Scenario()
+            defer { scenario.end() }
+            let cloud = try Roostd(scenario, name: "cloud", "[ingest]\nenabled = true")
+            let node = try Roostd(scenario, name: "node", NodeToCloudTests.uplink(to: cloud, settle: "500ms"))
+            try cloud.start()
+            try node.start()
+            let watcher = Watcher(scenario, filter: "load/#", to: cloud.endpoint)
+            try scenario.wait("SUBACK") { watcher.isSubscribed }
+            // The first messages find a link that hasn't shown yet how fast it answers: they may be written.
+            let pacer = Pacer(scenario, to: node.endpoint)
+            pacer.allowed = 40
+            try scenario.wait("the link to be known") { pacer.isIdle && watcher.received >= 40 }
+            let written = try Self.writtenBytes(node)
+
+            let number = 400
+            try scenario.wait("\(number) messages at a modest pace") {
+                if pacer.isIdle && pacer.allowed < 40 + number && watcher.received >= pacer.allowed {
+                    pacer.allowed += 4
+                }
+                return watcher.received >= 40 + number
+            }
+
+            // A commit is at least a page of the WAL; 400 messages in steps of 4 would be a hundred of them.
+            let growth = try Self.writtenBytes(node) - written
+            try scenario.require(growth <= 3 * 4096, "\(growth) bytes were written for \(number) messages")
+        }
+
+        /// What the process has had written to disk, its log's share taken off.
+        static func writtenBytes(_ roostd: Roostd) throws -> Int {
+            let child = try #require(roostd.child)
+            let line = text(ofProcess: "/proc/\(child.pid)/io").split(separator: "\n")
+                .first { $0.hasPrefix("write_bytes: ") }
+            let bytes = try #require(line.flatMap { Int($0.dropFirst("write_bytes: ".count)) })
+            // The log dirties a page of its file each time it starts one.
+            return bytes - (size(of: child.errorPath) - child.errorStart + 4095) / 4096 * 4096
+        }
+
+        /// Files in /proc have no size.
+        private static func text(ofProcess path: String) -> String {
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { return "" }
+            defer { close(descriptor) }
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            let count = read(descriptor, &bytes, bytes.count)
+            return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+        }
+    }
+}
+
+/// Publishes as many messages as it is allowed to, QoS 0 and 1 in turn.
+private final class Pacer: MQTTClientDelegate {
+    private let client: MQTTClient
+    private var sent = 0
+    private var acknowledged = 0
+    var allowed = 0 {
+        didSet { pump() }
+    }
+
+    init(_ scenario: Scenario, to endpoint: Endpoint) {
+        client = MQTTClient(loop: scenario.loop, network: scenario.network)
+        client.delegate = self
+        client.connect(to: endpoint)
+    }
+
+    /// All are sent and answered.
+    var isIdle: Bool { sent == allowed && acknowledged == sent / 2 }
+
+    private func pump() {
+        guard client.isConnected else { return }
+        while sent < allowed {
+            let qos: QoS = sent % 2 == 0 ? .atMostOnce : .atLeastOnce
+            guard client.publish(topic: "load/quiet", payload: Array("message \(sent)".utf8), qos: qos) != nil else {
+                return
+            }
+            sent += 1
+        }
+    }
+
+    func client(_ client: MQTTClient, didConnect connack: Connack) { pump() }
+    func client(_ client: MQTTClient, didReceive publish: PublishView) {}
+    func client(_ client: MQTTClient, didAcknowledge identifier: UInt16, reason: ReasonCode) { acknowledged += 1 }
+    func client(_ client: MQTTClient, didClose error: MQTTClientError) {}
+}
