@@ -8,7 +8,7 @@ enum Narration {
         case .flowing: return "All is well. What the sensors publish goes on to the cloud."
         case .cut: return "The link is cut. \(waiting) \(verb(now.waiting)) at the edge."
         case .killed where !now.edgeIsUp:
-            return "The edge is dead, as if it had lost power. The sensors wait for it."
+            return "The edge was killed without warning. The sensors wait for it."
         case .killed:
             return "The edge is back with all it had acknowledged. \(waiting) \(verb(now.waiting))."
         case .restored where now.waiting > Int(now.publishRate) + 50:
