@@ -7,10 +7,19 @@ final class DatabaseDirectory {
 
     private var ballastPath: String { path + "/ballast" }
 
-    /// Creates the directory where it is missing (one level), and locks it.
+    private static func make(_ path: String) throws(StoreError) {
+        if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+            throw .notWritable(path: path, errno: errno)
+        }
+        try make(String(path[..<slash]))
+        if mkdir(path, 0o700) != 0, errno != EEXIST { throw .notWritable(path: path, errno: errno) }
+    }
+
+    /// Creates the directory, and those it is in, where they are missing, and locks it.
     init(path: String) throws(StoreError) {
         self.path = path
-        if mkdir(path, 0o700) != 0, errno != EEXIST { throw .notWritable(path: path, errno: errno) }
+        try Self.make(path)
         let lockPath = path + "/lock"
         let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .notWritable(path: lockPath, errno: errno) }
