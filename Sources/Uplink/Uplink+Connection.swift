@@ -86,7 +86,7 @@ extension Uplink {
         }
         let text = "another client uses the client identifier \(options.clientIdentifier)"
         failure = text
-        onNotice?("uplink \(options.name): \(text)")
+        onNotice?(text)
         schedule(backoff.longest(random: context.random()))
     }
 
@@ -114,7 +114,6 @@ extension Uplink: MQTTClientDelegate {
         health.connected(loop.now, roundTrip: client.lastRoundTrip)
         for sender in senders { sender.didConnect(sessionPresent: connack.sessionPresent) }
         subscribe()
-        onNotice?("uplink \(options.name) is connected to \(url)")
         noteState()
         pumpSoon()
     }
@@ -130,7 +129,6 @@ extension Uplink: MQTTClientDelegate {
         // Also where the uplink was resumed while the pause still said goodbye.
         guard !isPaused else { return }
         if failure == .disconnected { return schedule(.zero) }
-        if connectedAt != nil { onNotice?("uplink \(options.name) lost \(url): \(failure)") }
         if let connectedAt, loop.now - connectedAt >= Self.goodConnection { backoff.reset() }
         if case .serverDisconnected(.sessionTakenOver, _) = failure { return takenOver() }
         tryAgain(after: failure)
@@ -152,7 +150,7 @@ extension Uplink: MQTTClientDelegate {
         for (subscription, reason) in zip(options.subscriptions, reasons) where reason.isError {
             let text = "the upstream refuses the subscription to \(subscription.filter): \(reason.name)"
             failure = text
-            onNotice?("uplink \(options.name): \(text)")
+            onNotice?(text)
         }
     }
 

@@ -35,7 +35,7 @@ extension Uplink {
             let end = mapping.write(publish.topic, to: start)
             message.topic = UnsafeRawBufferPointer(start: start, count: end - start)
             guard TopicName.isValid(message.topic) else {
-                onNotice?("uplink \(options.name): a topic from the upstream grows too long when mapped; it is dropped")
+                onNotice?("a topic from the upstream grows too long when mapped; it is dropped")
                 return settle(.success)
             }
         }

@@ -15,10 +15,8 @@ extension Daemon {
                     options: options, loop: loop, network: network, queues: queues, sink: broker,
                     storeTime: { [log] in log.clock.now })
                 uplink.onNotice = { [logger] in logger.log(.notice, "uplink \(settings.name): \($0)") }
-                uplink.onState = { [logger, unowned uplink] state in
-                    let reason = uplink.error.map { ": \($0)" } ?? ""
-                    logger.log(.notice, "uplink \(settings.name) to \(uplink.url) is \(state.rawValue)\(reason)")
-                }
+                let episodes = LinkEpisodes(logger)
+                uplink.onState = { [unowned uplink] state in episodes.note(uplink, state) }
                 uplinks.append(uplink)
                 uplink.start()
             } catch {
