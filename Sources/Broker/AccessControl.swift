@@ -9,9 +9,9 @@ public protocol AccessControl: AnyObject {
 }
 
 /// As whom a client acts.
-public struct ClientIdentity: Sendable, Equatable {
-    public var clientIdentifier: [UInt8]
-    public var userName: [UInt8]
+public final class ClientIdentity: Sendable {
+    public let clientIdentifier: [UInt8]
+    public let userName: [UInt8]
 
     public init(clientIdentifier: [UInt8], userName: [UInt8]) {
         self.clientIdentifier = clientIdentifier

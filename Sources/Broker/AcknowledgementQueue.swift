@@ -12,7 +12,8 @@ final class AcknowledgementQueue: SafetyWaiter {
     }
 
     private let type: PacketType
-    private weak var connection: Connection?
+    /// nil once the connection is over: what is settled then is nobody's business.
+    var connection: Connection?
     private var entries: Deque<Entry> = []
     private var firstTicket: UInt64 = 0
 
@@ -41,8 +42,7 @@ final class AcknowledgementQueue: SafetyWaiter {
     func messageIsSettled(ticket: UInt64, reason: ReasonCode) { settle(ticket, reason) }
 
     func settle(_ ticket: UInt64, _ reason: ReasonCode) {
-        // What is settled once the connection is over is nobody's business.
-        guard let connection, connection.state != .closed, ticket >= firstTicket else { return }
+        guard let connection, ticket >= firstTicket else { return }
         let index = Int(ticket - firstTicket)
         guard index < entries.count else { return }
         entries[index].reason = reason

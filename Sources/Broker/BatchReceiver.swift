@@ -25,7 +25,7 @@ extension Broker {
     ) -> Outcome {
         var answered: ReasonCode?
         var isPending = false
-        receiver.receive(publish, from: origin) { [weak waiter] reason in
+        receiver.receive(publish, from: origin) { reason in
             if isPending { waiter?.messageIsSettled(ticket: ticket, reason: reason) } else { answered = reason }
         }
         if let answered { return .done(answered) }

@@ -23,7 +23,8 @@ extension Broker {
         let isPresent = old != nil
         let session = old ?? Session(clientIdentifier: connect.clientIdentifier, broker: self)
         sessions[connect.clientIdentifier] = session
-        session.userName = connect.username ?? []
+        session.identity = ClientIdentity(
+            clientIdentifier: connect.clientIdentifier, userName: connect.username ?? [])
         session.expiryInterval = grantedExpiry(connect)
         session.disconnectedAt = nil
         if let timer = session.expiryTimer { loop.cancel(timer) }
@@ -89,8 +90,8 @@ extension Broker {
     func scheduleExpiry(_ session: Session) {
         guard session.expiryInterval != .max else { return }
         let left = (session.disconnectedAt ?? log.clock.now) + Int64(session.expiryInterval) * 1000 - log.clock.now
-        session.expiryTimer = loop.schedule(after: .milliseconds(max(left, 0))) { [weak self, weak session] in
-            guard let self, let session, session.connection == nil else { return }
+        session.expiryTimer = loop.schedule(after: .milliseconds(max(left, 0))) { [unowned self] in
+            guard session.connection == nil else { return }
             logLine(.info, "session \(text(session.clientIdentifier)) expired")
             end(session, storedAlready: false)
         }
@@ -130,7 +131,8 @@ extension Broker {
 
     private func restore(_ stored: StoredState.Session, _ state: StoredState) {
         let session = Session(clientIdentifier: stored.record.clientIdentifier, broker: self)
-        session.userName = stored.record.userName
+        session.identity = ClientIdentity(
+            clientIdentifier: stored.record.clientIdentifier, userName: stored.record.userName)
         session.expiryInterval = stored.record.expiryInterval
         // Who was connected when the run before stopped has been away since this start.
         session.disconnectedAt = stored.record.disconnectedAt ?? log.clock.now
@@ -154,9 +156,4 @@ extension Broker {
         if stored.record.disconnectedAt == nil, let record = session.record { log.lazily(.session(record)) }
         scheduleExpiry(session)
     }
-}
-
-extension SessionQueue {
-    /// The broker's session that reads this queue.
-    func session(_ broker: Broker) -> Session? { owner as? Session }
 }

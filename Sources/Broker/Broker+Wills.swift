@@ -45,8 +45,8 @@ extension Broker {
             publishWill(session)
             return
         }
-        pending.timer = loop.schedule(after: delay) { [weak self, weak session] in
-            guard let self, let session, session.will === pending else { return }
+        pending.timer = loop.schedule(after: delay) { [unowned self] in
+            guard session.will === pending else { return }
             publishWill(session)
         }
     }
@@ -79,8 +79,8 @@ extension Broker {
             let pending = PendingWill(will, keepAlive: keepAlive, isRestored: true)
             session.will = pending
             let wait = max(Double(will.delay), 1.5 * Double(keepAlive), 30)
-            pending.timer = loop.schedule(after: .milliseconds(Int64(wait * 1000))) { [weak self, weak session] in
-                guard let self, let session, session.will === pending else { return }
+            pending.timer = loop.schedule(after: .milliseconds(Int64(wait * 1000))) { [unowned self] in
+                guard session.will === pending else { return }
                 publishWill(session)
                 if !session.isDurable, session.connection == nil { end(session, storedAlready: true) }
             }

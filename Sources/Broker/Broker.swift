@@ -66,14 +66,16 @@ public final class Broker {
 
     /// Sessions leave the streams of sets that exist no more, so that they don't pile up where subscriptions change.
     private func scheduleTidying() {
-        loop.schedule(after: Self.tidyingInterval) { [weak self] in
-            guard let self else { return }
+        tidyingTimer = loop.schedule(after: Self.tidyingInterval) { [unowned self] in
             let idle = loop.now - Self.tidyingInterval
             for session in sessions.values { session.queue?.leaveFinishedStreams(idleSince: idle) }
             scheduleTidying()
         }
     }
 
+    deinit { loop.cancel(tidyingTimer) }
+
+    private var tidyingTimer = Timer.none
     private static let tidyingInterval = Duration.seconds(60)
 
     public var subscriptionCount: Int { tree.count }
@@ -248,7 +250,7 @@ public final class Broker {
             deliver(message.view(at: log.clock.now), destinations, message: message)
         }
         for stream in streams {
-            for membership in stream.memberships { membership.queue.session(self)?.isBehind = true }
+            for membership in stream.memberships { membership.queue.onHold?() }
         }
     }
 
@@ -268,15 +270,7 @@ public final class Broker {
         log.append(message, to: streams, retained: retained, waiter: waiter, ticket: ticket)
         for stream in streams {
             let number = stream.next - 1
-            if stream.memberships.isEmpty {
-                routes.first { $0.queue.stream === stream }?.queue.didAppend()
-                continue
-            }
-            for membership in stream.memberships {
-                guard let session = membership.queue.session(self) else { continue }
-                session.offer(membership, number, message)
-                if session.isBehind { membership.queue.enforceLimits() }
-            }
+            for membership in stream.memberships { membership.queue.onAppend?(membership, number, message) }
         }
     }
 
@@ -315,27 +309,28 @@ public final class Broker {
         let sendsDurable = publish.qos == .atMostOnce && !destinations.durable.isEmpty
         guard !destinations.direct.isEmpty || sendsDurable else { return }
         var made = message
-        let make = { [log, loop] in
-            if let made { return made }
-            let message = Message(
-                publish, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now),
-                meter: log.meter)
-            made = message
-            return message
-        }
         withLastingProperties(publish) { properties in
             template.reset(
                 topic: publish.topic, properties: properties, payload: publish.payload,
                 messageExpiryInterval: publish.messageExpiryInterval)
             for delivery in destinations.direct {
-                delivery.session.offer(&template, publish, delivery, make: make)
+                delivery.session.offer(&template, publish, delivery, &made)
             }
             if sendsDurable {
                 for delivery in destinations.durable {
-                    delivery.session.offer(&template, publish, delivery, make: make)
+                    delivery.session.offer(&template, publish, delivery, &made)
                 }
             }
         }
+    }
+
+    /// The message as an object of its own, for whoever must keep it.
+    func message(_ publish: PublishView, _ made: inout Message?) -> Message {
+        if let made { return made }
+        let message = Message(
+            publish, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now), meter: log.meter)
+        made = message
+        return message
     }
 
     private func withLastingProperties(_ publish: PublishView, _ body: (UnsafeRawBufferPointer) -> Void) {

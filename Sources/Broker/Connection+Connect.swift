@@ -36,8 +36,8 @@ extension Connection {
         state = .accepting
         maximumPacketSize = connect.maximumPacketSize.map { Int($0) } ?? .max
         cleanStart = connect.cleanStart
-        broker.open(connect, on: self) { [weak self] present in
-            self?.accept(connect, sessionPresent: present, assigned: assigned)
+        broker.open(connect, on: self) { [self] present in
+            accept(connect, sessionPresent: present, assigned: assigned)
         }
     }
 

@@ -104,7 +104,7 @@ extension Connection {
         // An unknown one may have been removed a moment ago, on a connection that is gone, and still be on disk: the client
         // gives the identifier to another message as soon as it has PUBCOMP.
         let ticket = pubcomps.wait(identifier)
-        broker.log.commit([.inboundRemoved(id, identifier)]) { [weak pubcomps] in pubcomps?.settle(ticket, reason) }
+        broker.log.commit([.inboundRemoved(id, identifier)]) { [pubcomps] in pubcomps.settle(ticket, reason) }
     }
 
     // MARK: Topic Alias

@@ -30,8 +30,8 @@ extension Connection {
             reasons.append(refusal)
         }
         let suback = Suback(packetIdentifier: packet.packetIdentifier, reasons: reasons)
-        let answer = { [weak self] in
-            guard let self, state == .accepted, let session = self.session else { return }
+        let answer = { [self] in
+            guard state == .accepted, let session = self.session else { return }
             write(suback.encode(version: version))
             for (_, subscription) in retained { broker.sendRetained(to: session, subscription) }
         }
@@ -67,8 +67,8 @@ extension Connection {
             reasons.append(.success)
         }
         let unsuback = Unsuback(packetIdentifier: packet.packetIdentifier, reasons: reasons)
-        let answer = { [weak self] in
-            guard let self, state == .accepted else { return }
+        let answer = { [self] in
+            guard state == .accepted else { return }
             write(unsuback.encode(version: version))
         }
         if changes.isEmpty { answer() } else { broker.log.commit(changes, then: answer) }

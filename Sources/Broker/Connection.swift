@@ -4,7 +4,7 @@ import Store
 
 /// One client's network connection: its packets in, its packets out, its limits and its Keep Alive. What outlives the
 /// connection is the session's.
-public final class Connection: ByteStreamDelegate {
+public final class Connection {
     enum State {
         case awaitingConnect
         /// CONNECT came; its session is on its way to the disk.
@@ -15,6 +15,7 @@ public final class Connection: ByteStreamDelegate {
 
     unowned let broker: Broker
     let stream: ByteStream
+    private var input: ConnectionInput?
     let listener: ListenerOptions
     var limits: BrokerLimits { listener.limits }
     var state = State.awaitingConnect
@@ -32,9 +33,12 @@ public final class Connection: ByteStreamDelegate {
     /// Inbound Topic Aliases, 1 first; empty: not set.
     var aliases: [[UInt8]] = []
     // Made when first needed: most idle connections never publish.
-    private(set) lazy var pubacks = AcknowledgementQueue(.puback, connection: self)
-    private(set) lazy var pubrecs = AcknowledgementQueue(.pubrec, connection: self)
-    private(set) lazy var pubcomps = AcknowledgementQueue(.pubcomp, connection: self)
+    private var openPubacks: AcknowledgementQueue?
+    private var openPubrecs: AcknowledgementQueue?
+    private var openPubcomps: AcknowledgementQueue?
+    var pubacks: AcknowledgementQueue { Self.opened(&openPubacks, .puback, self) }
+    var pubrecs: AcknowledgementQueue { Self.opened(&openPubrecs, .pubrec, self) }
+    var pubcomps: AcknowledgementQueue { Self.opened(&openPubcomps, .pubcomp, self) }
     /// Packet Identifiers of QoS 2 messages that came on this connection and whose PUBREL hasn't.
     var openExactlyOnce: Set<UInt16> = []
     /// Publishes that wait until the store can take them.
@@ -48,16 +52,26 @@ public final class Connection: ByteStreamDelegate {
         connectedAt = broker.loop.now
         lastReceived = broker.loop.now
         timer = .none
-        stream.delegate = self
-        timer = broker.loop.schedule(after: listener.limits.connectTimeout) { [weak self] in
-            guard let self, state == .awaitingConnect else { return }
+        input = ConnectionInput(self)
+        stream.delegate = input
+        timer = broker.loop.schedule(after: listener.limits.connectTimeout) { [unowned self] in
+            guard state == .awaitingConnect else { return }
             broker.logLine(.info, "\(peer): no CONNECT within the connect timeout")
             close()
         }
     }
 
+    private static func opened(
+        _ queue: inout AcknowledgementQueue?, _ type: PacketType, _ connection: Connection
+    ) -> AcknowledgementQueue {
+        if let queue { return queue }
+        let made = AcknowledgementQueue(type, connection: connection)
+        queue = made
+        return made
+    }
+
     /// Acknowledgements wait for the store.
-    var owesAcknowledgements: Bool { pubacks.count + pubrecs.count > 0 }
+    var owesAcknowledgements: Bool { (openPubacks?.count ?? 0) + (openPubrecs?.count ?? 0) > 0 }
     var isAccepted: Bool { state == .accepted }
     /// More than enough waits to be sent: what can wait elsewhere does.
     var isCongested: Bool { stream.unsentBytes > limits.outputBytes / 2 }
@@ -65,7 +79,7 @@ public final class Connection: ByteStreamDelegate {
 
     // MARK: Bytes in
 
-    public func stream(_ stream: ByteStream, didReceive bytes: UnsafeRawBufferPointer) -> Int {
+    func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
         var offset = 0
         lastReceived = broker.loop.now
         while offset < bytes.count {
@@ -126,9 +140,7 @@ public final class Connection: ByteStreamDelegate {
         return true
     }
 
-    public func streamDidClose(_ stream: ByteStream, error: StreamError?) { end() }
-
-    public func streamDidDrain(_ stream: ByteStream) {
+    func didDrain() {
         if session?.isBehind == true { session?.pump() }
     }
 
@@ -237,8 +249,8 @@ public final class Connection: ByteStreamDelegate {
 
     /// One and a half times the Keep Alive without a packet ends the connection [MQTT-3.1.2-22].
     private func watchKeepAlive(after wait: Duration) {
-        timer = broker.loop.schedule(after: wait) { [weak self] in
-            guard let self, state == .accepted else { return }
+        timer = broker.loop.schedule(after: wait) { [unowned self] in
+            guard state == .accepted else { return }
             // While we don't read, nothing can come.
             if stream.isPaused { lastReceived = broker.loop.now }
             let allowed = Duration.milliseconds(Int(keepAlive) * 1500)
@@ -288,6 +300,9 @@ public final class Connection: ByteStreamDelegate {
         guard state != .closed else { return }
         state = .closed
         broker.loop.cancel(timer)
+        openPubacks?.connection = nil
+        openPubrecs?.connection = nil
+        openPubcomps?.connection = nil
         held.removeAll()
         broker.connectionEnded(self)
     }

@@ -1,3 +1,4 @@
+import Glibc
 import MQTT
 import Store
 
@@ -102,6 +103,7 @@ struct DestinationCache {
 
     private static func equal(_ a: [UInt8], _ b: UnsafeRawBufferPointer) -> Bool {
         guard a.count == b.count else { return false }
-        return a.withUnsafeBytes { $0.elementsEqual(b) }
+        guard let other = b.baseAddress else { return true }
+        return a.withUnsafeBytes { bytes in bytes.baseAddress.map { memcmp($0, other, b.count) == 0 } ?? true }
     }
 }

@@ -85,8 +85,8 @@ extension Session {
         let record = OutboundRecord(
             identifier: identifier, stream: item.membership.stream.record.id, number: item.number, released: false)
         broker.log.commitStream(item.membership.stream)
-        broker.log.commit([.outbound(id, record)]) { [weak self] in
-            guard let self, outbound[identifier]?.state == .binding, outbound[identifier]?.number == item.number else {
+        broker.log.commit([.outbound(id, record)]) { [self] in
+            guard outbound[identifier]?.state == .binding, outbound[identifier]?.number == item.number else {
                 return
             }
             outbound[identifier]?.state = .published
@@ -145,10 +145,10 @@ extension Session {
     // MARK: In memory
 
     /// A message for a session that ends with its connection, or at QoS 0: sent now, or kept in memory while its window is
-    /// full. `make` gives the message an object of its own where it must be kept.
+    /// full. `made` is the message's own object once anybody had to keep it.
     func offer(
         _ template: inout PublishTemplate, _ publish: PublishView, _ delivery: Destinations.Delivery,
-        make: () -> Message
+        _ made: inout Message?
     ) {
         guard let connection, connection.isAccepted else { return }
         let qos = min(publish.qos, delivery.qos)
@@ -156,7 +156,7 @@ extension Session {
         guard qos == .atMostOnce || (hasRoom && !isBehind && !connection.isCongested) else {
             enqueue(
                 Waiting(
-                    message: make(), qos: qos, retain: retain,
+                    message: broker.message(publish, &made), qos: qos, retain: retain,
                     subscriptionIdentifiers: delivery.subscriptionIdentifiers))
             return
         }
@@ -265,8 +265,8 @@ extension Session {
         outbound[identifier]?.state = .recording
         let record = OutboundRecord(
             identifier: identifier, stream: membership.stream.record.id, number: delivery.number, released: true)
-        broker.log.commit([.outbound(id, record)]) { [weak self] in
-            guard let self, outbound[identifier]?.state == .recording else { return }
+        broker.log.commit([.outbound(id, record)]) { [self] in
+            guard outbound[identifier]?.state == .recording else { return }
             outbound[identifier]?.state = .released
             connection?.sendAcknowledgement(.pubrel, identifier, .success)
         }

@@ -46,7 +46,8 @@ public final class Session {
     }
 
     public let clientIdentifier: [UInt8]
-    public internal(set) var userName: [UInt8] = []
+    public internal(set) var identity: ClientIdentity
+    public var userName: [UInt8] { identity.userName }
     unowned let broker: Broker
     /// nil: the session ends with its connection.
     var queue: SessionQueue?
@@ -75,13 +76,13 @@ public final class Session {
 
     init(clientIdentifier: [UInt8], broker: Broker) {
         self.clientIdentifier = clientIdentifier
+        identity = ClientIdentity(clientIdentifier: clientIdentifier, userName: [])
         self.broker = broker
     }
 
     var id: SessionID? { queue?.session }
     public var isDurable: Bool { queue != nil }
     public var isConnected: Bool { connection != nil }
-    public var identity: ClientIdentity { ClientIdentity(clientIdentifier: clientIdentifier, userName: userName) }
     public var subscriptionCount: Int { subscriptions.count }
     public var queuedMessages: Int { queue?.waitingMessages ?? waiting.count }
     public var queuedBytes: Int { queue?.waitingBytes ?? waitingBytes }
@@ -116,7 +117,11 @@ public final class Session {
     func makeDurable(_ id: SessionID, limits: BrokerLimits) {
         let queue = SessionQueue(
             session: id, log: broker.log, maximumMessages: limits.sessionMessages, maximumBytes: limits.sessionBytes)
-        queue.owner = self
+        queue.onAppend = { [unowned self] membership, number, message in
+            offer(membership, number, message)
+            if isBehind { membership.queue.enforceLimits() }
+        }
+        queue.onHold = { [unowned self] in isBehind = true }
         queue.losesNewest = limits.sessionFullLosesNewest
         queue.onReadable = { [unowned self] in pump() }
         queue.onLoss = { [unowned self] in

@@ -63,6 +63,8 @@ public final class LogStream {
 
     /// Members, for a stream of sessions.
     public internal(set) var memberships: [SessionQueue.Membership] = []
+    /// Tells the route whose stream this is of each message.
+    var onAppend: (() -> Void)?
     /// Told when a reading that said `loading`, or an end, is over.
     private var waiting: [any StreamConsumer] = []
     private var loaded: [LoadedRun] = []
@@ -152,6 +154,7 @@ public final class LogStream {
         appendedBytes += message.byteCount
         appendedMessages += 1
         lastAppend = log.loop.now
+        onAppend?()
         return number
     }
 

@@ -96,9 +96,10 @@ public final class RouteQueue: StreamConsumer {
         current = Lane(stream)
         lanes.append(current)
         stream.unsettleable = 1
+        stream.onAppend = { [unowned self] in isNotified = true }
         for lane in lanes { log.routeQueues[ObjectIdentifier(lane.stream)] = self }
         loadNews(state)
-        log.loop.atTickEnd { [weak self] in self?.notify() }
+        log.loop.atTickEnd { [unowned self] in notify() }
     }
 
     // MARK: Sending
@@ -225,9 +226,6 @@ public final class RouteQueue: StreamConsumer {
     }
 
     // MARK: Being told
-
-    /// A message was appended: the sender hears of it at the end of the tick.
-    public func didAppend() { isNotified = true }
 
     public func streamIsReadable(_ stream: LogStream) { isNotified = true }
 

@@ -128,8 +128,9 @@ public final class SessionQueue: StreamConsumer {
     }
 
     public let session: SessionID
-    /// Whose queue this is: the reader's own object.
-    public weak var owner: AnyObject?
+    /// Told of each message that is appended for the session; of one that is held back until its commit, `onHold`.
+    public var onAppend: ((Membership, UInt64, Message) -> Void)?
+    public var onHold: (() -> Void)?
     private unowned let log: Log
     public private(set) var memberships: [Membership] = []
     /// Limits of what may wait; beyond them the session loses its own.

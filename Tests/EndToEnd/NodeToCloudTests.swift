@@ -17,10 +17,10 @@ extension EndToEndTests {
             let scenario = try Scenario()
             defer { scenario.end() }
             let cloud = try Roostd(scenario, name: "cloud", "[ingest]\nenabled = true")
-            let node = try Roostd(scenario, name: "node", Self.uplink(to: cloud))
+            let node = try Roostd(scenario, name: "node", Self.uplink(toPort: cloud.port))
             try cloud.start()
             try node.start()
-            let subscriber = LoadSubscriber(scenario, to: cloud.endpoint)
+            let subscriber = LoadSubscriber(scenario, to: cloud)
             try scenario.wait("SUBACK") { subscriber.isSubscribed }
             var publishers = (0..<4).map { LoadPublisher(scenario, $0, count: Self.count / 4, to: node.endpoint) }
             let nodeKiller = Killer(node, in: scenario, times: 10)
@@ -49,9 +49,9 @@ extension EndToEndTests {
             let scenario = try Scenario()
             defer { scenario.end() }
             let cloud = try Roostd(scenario, name: "cloud", "[ingest]\nenabled = true")
-            let node = try Roostd(scenario, name: "node", Self.uplink(to: cloud))
+            let node = try Roostd(scenario, name: "node", Self.uplink(toPort: cloud.port))
             try cloud.start()
-            let subscriber = LoadSubscriber(scenario, to: cloud.endpoint)
+            let subscriber = LoadSubscriber(scenario, to: cloud)
             try scenario.wait("SUBACK") { subscriber.isSubscribed }
             #expect(try cloud.stop() == 0)
 
@@ -72,15 +72,15 @@ extension EndToEndTests {
             #expect(ledger.repeatedOverCuts == 0)
         }
 
-        static func uplink(to cloud: Roostd, _ more: String = "", settle: String = "20ms") -> String {
+        /// The node's settings.
+        static func uplink(toPort port: UInt16, settle: String = "20ms") -> String {
             """
             [store]
             settle = "\(settle)"
             [[uplink]]
             name = "cloud"
-            urls = ["mqtt://127.0.0.1:\(cloud.port)"]
+            urls = ["mqtt://127.0.0.1:\(port)"]
             reconnect = { min = "50ms", max = "500ms" }
-            \(more)
             [[uplink.route]]
             filter = "load/#"
             batch = { delay = "50ms" }

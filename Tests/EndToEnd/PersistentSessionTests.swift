@@ -2,17 +2,19 @@ import Glibc
 import Testing
 
 extension EndToEndTests {
-    /// Promise 1, 2 and 5: what was acknowledged is safe, from SIGKILL too, and a persistent session gets it once.
+    /// Promise 1, 2 and 5: what was acknowledged is safe, from SIGKILL and from SIGTERM, and a persistent session gets it
+    /// once.
     @Suite struct PersistentSessionTests {
-        @Test func aPersistentSessionLosesNothing() throws {
+        @Test(arguments: [SIGKILL, SIGTERM])
+        func aPersistentSessionLosesNothing(signal: Int32) throws {
             let scenario = try Scenario()
             defer { scenario.end() }
             let roostd = try Roostd(scenario)
             try roostd.start()
-            let subscriber = LoadSubscriber(scenario, to: roostd.endpoint)
+            let subscriber = LoadSubscriber(scenario, to: roostd)
             try scenario.wait("SUBACK") { subscriber.isSubscribed }
             var publishers = (0..<4).map { LoadPublisher(scenario, $0, count: 5000, to: roostd.endpoint) }
-            let killer = Killer(roostd, in: scenario, times: 10)
+            let killer = Killer(roostd, in: scenario, times: 10, signal: signal)
             let total = publishers.reduce(0) { $0 + $1.count }
             scenario.drop(subscriber, every: total / 25)
 

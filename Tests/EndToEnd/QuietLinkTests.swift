@@ -1,7 +1,4 @@
-import Client
-import EventLoop
 import Glibc
-import MQTT
 import Testing
 
 extension EndToEndTests {
@@ -13,13 +10,13 @@ extension EndToEndTests {
             let scenario = try Scenario()
             defer { scenario.end() }
             let cloud = try Roostd(scenario, name: "cloud", "[ingest]\nenabled = true")
-            let node = try Roostd(scenario, name: "node", NodeToCloudTests.uplink(to: cloud, settle: "500ms"))
+            let node = try Roostd(scenario, name: "node", NodeToCloudTests.uplink(toPort: cloud.port, settle: "500ms"))
             try cloud.start()
             try node.start()
             let watcher = Watcher(scenario, filter: "load/#", to: cloud.endpoint)
             try scenario.wait("SUBACK") { watcher.isSubscribed }
             // The first messages find a link that hasn't shown yet how fast it answers: they may be written.
-            let pacer = Pacer(scenario, to: node.endpoint)
+            let pacer = Pacer(scenario, [.atMostOnce, .atLeastOnce], to: node.endpoint)
             pacer.allowed = 40
             try scenario.wait("the link to be known") { pacer.isIdle && watcher.received >= 40 }
             let written = try Self.writtenBytes(node)
@@ -57,39 +54,4 @@ extension EndToEndTests {
             return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
         }
     }
-}
-
-/// Publishes as many messages as it is allowed to, QoS 0 and 1 in turn.
-private final class Pacer: MQTTClientDelegate {
-    private let client: MQTTClient
-    private var sent = 0
-    private var acknowledged = 0
-    var allowed = 0 {
-        didSet { pump() }
-    }
-
-    init(_ scenario: Scenario, to endpoint: Endpoint) {
-        client = MQTTClient(loop: scenario.loop, network: scenario.network)
-        client.delegate = self
-        client.connect(to: endpoint)
-    }
-
-    /// All are sent and answered.
-    var isIdle: Bool { sent == allowed && acknowledged == sent / 2 }
-
-    private func pump() {
-        guard client.isConnected else { return }
-        while sent < allowed {
-            let qos: QoS = sent % 2 == 0 ? .atMostOnce : .atLeastOnce
-            guard client.publish(topic: "load/quiet", payload: Array("message \(sent)".utf8), qos: qos) != nil else {
-                return
-            }
-            sent += 1
-        }
-    }
-
-    func client(_ client: MQTTClient, didConnect connack: Connack) { pump() }
-    func client(_ client: MQTTClient, didReceive publish: PublishView) {}
-    func client(_ client: MQTTClient, didAcknowledge identifier: UInt16, reason: ReasonCode) { acknowledged += 1 }
-    func client(_ client: MQTTClient, didClose error: MQTTClientError) {}
 }

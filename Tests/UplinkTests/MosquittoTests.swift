@@ -91,7 +91,6 @@ import Testing
                         PublishView(topic: topic, payload: payload, qos: .atLeastOnce),
                         laneSequence: log.takeLaneSequence(), receivedAt: log.clock.now, meter: log.meter)
                     log.append(message, to: [queue.stream], waiter: nil)
-                    queue.didAppend()
                 }
             }
         }

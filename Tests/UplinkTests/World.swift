@@ -62,7 +62,6 @@ final class World {
                     let message = Message(
                         view, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.now, meter: log.meter)
                     log.append(message, to: [queues[route].stream], waiter: waits ? waiter : nil, ticket: 1)
-                    queues[route].didAppend()
                 }
             }
         }

@@ -46,6 +46,9 @@ final class Killer {
             break
         case .down:
             guard !roostd.isRunning, !isPausing else { return }
+            let code = roostd.child?.exitCode
+            try scenario.require(
+                signal == SIGKILL || code == 0, "\(roostd.name) ended with \(code.map(String.init) ?? "a signal")")
             try roostd.launch()
             state = .starting
         case .starting:

@@ -8,13 +8,16 @@ struct Ledger {
     private(set) var outOfOrder: [String] = []
     /// QoS 2 messages that came more than once.
     private(set) var twice: [String] = []
-    /// QoS 1 messages that came again on the same connection, though their publisher sent them once.
+    /// QoS 1 messages that came again on the same connection though their publisher sent them once, or that were not in
+    /// flight, or didn't say that they come again.
     private(set) var repeated: [String] = []
     /// QoS 1 messages that came again on a later connection, though their publisher sent them once: they were in flight
     /// when one was cut.
     private(set) var repeatedOverCuts = 0
     private(set) var resentByPublishers = 0
     private(set) var complaints: [String] = []
+    /// QoS 1 messages of each connection that came again on another, the broker's run being the same.
+    private var inFlight: [Int: Int] = [:]
 
     init(_ publishers: [LoadPublisher], _ subscriber: LoadSubscriber) {
         complaints = subscriber.complaints + publishers.flatMap(\.complaints)
@@ -34,6 +37,9 @@ struct Ledger {
                 }
             }
         }
+        for (connection, count) in inFlight where count > subscriber.receiveMaximum {
+            repeated.append("\(count) of connection \(connection), and \(subscriber.receiveMaximum) may be in flight")
+        }
         for (stream, numbers) in subscriber.order {
             for (before, after) in zip(numbers, numbers.dropFirst()) where after < before {
                 outOfOrder.append("\(stream)#\(after) behind #\(before)")
@@ -41,13 +47,22 @@ struct Ledger {
         }
     }
 
+    /// Copies at QoS 1 beyond the publisher's own.
     private mutating func countCopies(of name: MessageName, _ deliveries: [LoadSubscriber.Delivery], sentAgain: Int) {
+        guard deliveries.count > 1 + sentAgain else { return }
         var onOneConnection: [Int: Int] = [:]
         for delivery in deliveries { onOneConnection[delivery.connection, default: 0] += 1 }
         if let most = onOneConnection.values.max(), most > 1 + sentAgain {
             repeated.append("\(name) on connections \(deliveries.map(\.connection)), sent again \(sentAgain) times")
-        } else if deliveries.count > 1 + sentAgain {
-            repeatedOverCuts += 1
+            return
+        }
+        repeatedOverCuts += 1
+        // A broker that was killed can't know what it had sent. One that lives does: no more than were in flight come
+        // again, and they say so [MQTT-3.3.1-1].
+        for (before, after) in zip(deliveries, deliveries.dropFirst())
+        where before.run == after.run && sentAgain == 0 {
+            inFlight[before.connection, default: 0] += 1
+            if !after.isDuplicate { repeated.append("\(name) without DUP on connection \(after.connection)") }
         }
     }
 

@@ -65,8 +65,6 @@ final class LoadPublisher: MQTTClientDelegate {
     private(set) var connections = 0
     /// What must not happen: a session lost, a refusal.
     private(set) var complaints: [String] = []
-    /// Messages that may be sent so far; raise it and call `pump()` to pace the load.
-    var allowed = Int.max
 
     init(_ scenario: Scenario, _ index: Int, count: Int, window: Int = 100, to endpoint: Endpoint) {
         self.scenario = scenario
@@ -87,21 +85,11 @@ final class LoadPublisher: MQTTClientDelegate {
     }
 
     var isDone: Bool { acknowledgedCount == count }
-    var isConnected: Bool { client.isConnected }
 
-    func stop() {
-        stopped = true
-        client.abort()
-    }
+    private func connect() { client.connect(to: endpoint) }
 
-    private var stopped = false
-
-    private func connect() {
-        if !stopped { client.connect(to: endpoint) }
-    }
-
-    func pump() {
-        while client.room > 0, outstanding < window, next < min(count, allowed) {
+    private func pump() {
+        while client.room > 0, outstanding < window, next < count {
             let name = MessageName(publisher: index, number: next)
             guard let identifier = client.publish(topic: name.stream, payload: name.payload, qos: name.qos) else {
                 return

@@ -6,14 +6,18 @@ import MQTT
 final class LoadSubscriber: MQTTClientDelegate {
     struct Delivery {
         var connection: Int
+        /// Which run of the broker it came from.
+        var run: Int
         var isDuplicate: Bool
     }
 
     private let endpoint: Endpoint
+    let receiveMaximum: Int
     private let client: MQTTClient
     private unowned let scenario: Scenario
-    private let filter: String
     private let highest: QoS
+    private weak var roostd: Roostd?
+    private var run = 0
     private var hadSession = false
     private var stopped = false
 
@@ -24,23 +28,25 @@ final class LoadSubscriber: MQTTClientDelegate {
     private(set) var connections = 0
     private(set) var isSubscribed = false
     private(set) var complaints: [String] = []
-    /// Connections that ended without our doing.
-    private(set) var lost = 0
     /// Called after every delivery.
     var onReceive: (() -> Void)?
 
+    convenience init(_ scenario: Scenario, name: String = "subscriber", to roostd: Roostd) {
+        self.init(scenario, name: name, to: roostd.endpoint)
+        self.roostd = roostd
+    }
+
     /// - Parameter highest: the QoS that the way here leaves of QoS 2.
     init(
-        _ scenario: Scenario, name: String = "subscriber", filter: String = "load/#", version: ProtocolVersion = .v5,
-        receiveMaximum: UInt16 = 200, highest: QoS = .exactlyOnce, to endpoint: Endpoint
+        _ scenario: Scenario, name: String = "subscriber", receiveMaximum: UInt16 = 200, highest: QoS = .exactlyOnce,
+        to endpoint: Endpoint
     ) {
         self.scenario = scenario
         self.endpoint = endpoint
-        self.filter = filter
+        self.receiveMaximum = Int(receiveMaximum)
         self.highest = highest
         var options = MQTTClient.Options()
         options.clientIdentifier = Array(name.utf8)
-        options.version = version
         options.cleanStart = false
         options.sessionExpiryInterval = 3600
         options.receiveMaximum = receiveMaximum
@@ -72,8 +78,9 @@ final class LoadSubscriber: MQTTClientDelegate {
 
     func client(_ client: MQTTClient, didConnect connack: Connack) {
         connections += 1
+        run = roostd?.runs ?? connections
         if hadSession && !connack.sessionPresent { complaints.append("the session of the subscriber is gone") }
-        if !isSubscribed { _ = client.subscribe([Subscription(filter: Array(filter.utf8), qos: .exactlyOnce)]) }
+        if !isSubscribed { _ = client.subscribe([Subscription(filter: Array("load/#".utf8), qos: .exactlyOnce)]) }
     }
 
     func client(_ client: MQTTClient, didSubscribe identifier: UInt16, reasons: [ReasonCode]) {
@@ -88,7 +95,8 @@ final class LoadSubscriber: MQTTClientDelegate {
             return
         }
         if publish.qos != min(name.qos, highest) { complaints.append("\(name) came at QoS \(publish.qos.rawValue)") }
-        let delivery = Delivery(connection: client.connectionNumber, isDuplicate: publish.isDuplicate)
+        let delivery = Delivery(
+            connection: client.connectionNumber, run: run, isDuplicate: publish.isDuplicate)
         if deliveries[name] == nil {
             deliveries[name] = [delivery]
             order[name.stream, default: []].append(name.number)
@@ -102,7 +110,6 @@ final class LoadSubscriber: MQTTClientDelegate {
 
     func client(_ client: MQTTClient, didClose error: MQTTClientError) {
         if case .protocolError(let error) = error { complaints.append("the broker broke the protocol: \(error)") }
-        if pause == nil { lost += 1 }
         let after = pause ?? .milliseconds(20)
         pause = nil
         scenario.loop.schedule(after: after) { [weak self] in self?.connect() }
