@@ -70,7 +70,7 @@ extension Session {
         let identifier = takeIdentifier()
         outbound[identifier] = Outbound(
             state: qos == .exactlyOnce ? .binding : .published, qos: qos, membership: item.membership,
-            number: item.number, sentAt: broker.loop.now)
+            number: item.number, laneSequence: item.message.laneSequence, sentAt: broker.loop.now)
         guard qos == .exactlyOnce else {
             connection.send(
                 item.message, qos: qos, member: member, identifier: identifier, isDuplicate: false, now: now)
@@ -106,8 +106,8 @@ extension Session {
     func prepareResends() {
         resends = []
         for (identifier, _) in outbound.sorted(by: {
-            ($0.value.membership?.stream.record.id.rawValue ?? 0, $0.value.number)
-                < ($1.value.membership?.stream.record.id.rawValue ?? 0, $1.value.number)
+            ($0.value.laneSequence, $0.value.membership?.stream.record.id.rawValue ?? 0, $0.value.number)
+                < ($1.value.laneSequence, $1.value.membership?.stream.record.id.rawValue ?? 0, $1.value.number)
         }) { resends.append(identifier) }
     }
 

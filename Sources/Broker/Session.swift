@@ -23,6 +23,8 @@ public final class Session {
         var qos: QoS
         var membership: SessionQueue.Membership?
         var number: UInt64
+        /// The message's place among all that the session gets; 0: an earlier run sent it, before anything of this one.
+        var laneSequence: UInt64 = 0
         var sentAt: Instant
         /// It was sent, or may have been in an earlier run: the next time is with DUP [MQTT-3.3.1-1].
         var isSent = true

@@ -122,7 +122,7 @@ public final class SessionQueue: StreamConsumer {
 
     public enum Next {
         case item(Item)
-        /// Being read from disk: `onReadable` will come.
+        /// Being read from disk, or waiting for its commit: `onReadable` will come.
         case loading
         case empty
     }
@@ -219,16 +219,19 @@ public final class SessionQueue: StreamConsumer {
     /// The next message in the order of receipt; it isn't passed over until `take`.
     public func peek() -> Next {
         while true {
-            var best: (membership: Membership, sequence: UInt64)?
+            var best: (membership: Membership, sequence: UInt64, isHeld: Bool)?
             for membership in memberships {
                 switch head(of: membership) {
                 case .end: continue
                 case .loading: return .loading
-                case .sequence(let sequence):
-                    if sequence < best?.sequence ?? .max { best = (membership, sequence) }
+                case .sequence(let sequence, let isHeld):
+                    if sequence < best?.sequence ?? .max { best = (membership, sequence, isHeld) }
                 }
             }
-            guard let membership = best?.membership else { return .empty }
+            guard let best else { return .empty }
+            // What waits for its commit keeps its place before what came later in another stream.
+            if best.isHeld { return .loading }
+            let membership = best.membership
             let number = membership.nextToRead
             switch membership.stream.read(at: number, for: self) {
             case .message(let message): return .item(Item(membership: membership, number: number, message: message))
@@ -240,7 +243,7 @@ public final class SessionQueue: StreamConsumer {
     }
 
     private enum Head {
-        case sequence(UInt64)
+        case sequence(UInt64, isHeld: Bool)
         case loading
         case end
     }
@@ -256,14 +259,18 @@ public final class SessionQueue: StreamConsumer {
                 membership.nextToRead += 1
                 continue
             }
-            if let head = membership.head, head.number == number { return .sequence(head.sequence) }
+            if let head = membership.head, head.number == number {
+                return .sequence(head.sequence, isHeld: false)
+            }
             switch membership.stream.read(at: number, for: self) {
-            case .end: return .end
+            case .end:
+                guard let sequence = membership.stream.laneSequence(number) else { return .end }
+                return .sequence(sequence, isHeld: true)
             case .loading: return .loading
             case .missing(let next): membership.skip(to: max(next, number + 1))
             case .message(let message):
                 membership.head = (number, message.laneSequence)
-                return .sequence(message.laneSequence)
+                return .sequence(message.laneSequence, isHeld: false)
             }
         }
     }

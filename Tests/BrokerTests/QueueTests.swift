@@ -61,6 +61,44 @@ struct QueueTests {
         #expect(try fetch(node) == payloads(1...60))
     }
 
+    /// A message that waits for its commit is not overtaken by a later one in the stream of a changed subscription.
+    @Test func whatWaitsForItsCommitIsNotOvertaken() throws {
+        let node = try Node()
+        let client = try node.client("a", expiry: 3600, acknowledges: true)
+        client.subscribed("t", identifier: 1)
+        let publisher = try node.client("publisher", expiry: 3600)
+        node.store.hold = true
+
+        publisher.publish("t", "1", .exactlyOnce)
+        publisher.publish("t", "2", .atLeastOnce)
+        node.run()
+        client.subscribe(.to("t"), identifier: 2)
+        node.run()
+        publisher.publish("t", "3", .atLeastOnce)
+        #expect(client.takeDeliveries() == [])
+        node.store.hold = false
+
+        #expect(client.takeDeliveries().map(\.payload) == ["1", "2", "3"])
+    }
+
+    /// A subscription that changes to and fro has its messages in two streams by turns.
+    @Test func resendsAreInTheOrderOfTheFirstSending() throws {
+        let node = try Node()
+        let client = try node.client("a", expiry: 3600)
+        let publisher = try node.client("publisher")
+        for number in 1...6 {
+            client.subscribed("t", identifier: UInt32(1 + number % 2))
+            publisher.publish("t", "\(number)", .atLeastOnce)
+            node.run()
+        }
+        #expect(client.takeDeliveries().count == 6)
+        client.drop()
+
+        let back = try node.client("a", clean: false, expiry: 3600)
+
+        #expect(back.takeMessages() == (1...6).map { "t=\($0)/1d" })
+    }
+
     @Test func aBacklogLargerThanMemoryIsReadInSteps() throws {
         var options = LogOptions()
         options.memoryBytes = 1 << 20
