@@ -42,6 +42,8 @@ public final class Log {
     public let clock: StoreClock
     public let options: LogOptions
     public let meter = MemoryMeter()
+    /// Messages read back from disk: half of `memoryBytes` at most, and the newest read in any case.
+    let readMeter = MemoryMeter()
     public let run: RunRecord
     private let engine: any StoreEngine
     private let runs: [Int64: RunRecord]
@@ -82,6 +84,8 @@ public final class Log {
     private var lastGroup: UInt64 = 0
     private var reads: [UInt64: (stream: LogStream, from: UInt64)] = [:]
     private var lastRead: UInt64 = 0
+    /// The last read that was answered.
+    private var lastDone: UInt64 = 0
 
     /// Bytes in use on disk, as of the last commit.
     public private(set) var usedBytes: Int
@@ -476,6 +480,17 @@ public final class Log {
         }
     }
 
+    /// Drops the oldest reads while they take more than their share. The newest stays: its reader has yet to come for it.
+    func trimReads() {
+        while readMeter.bytes > options.memoryBytes / 2 {
+            let oldest = streams.values.filter { $0.oldestRead != nil }.min {
+                ($0.oldestRead ?? .max) < ($1.oldestRead ?? .max)
+            }
+            guard let oldest, oldest.oldestRead != lastDone else { return }
+            oldest.dropOldestRead()
+        }
+    }
+
     func read(_ stream: LogStream, from: UInt64, maximumBytes: Int) {
         lastRead += 1
         reads[lastRead] = (stream, from)
@@ -494,7 +509,8 @@ public final class Log {
         case .read(let tag, let segments, let removed):
             take(removed)
             guard let (stream, from) = reads.removeValue(forKey: tag) else { return }
-            stream.didRead(from: from, segments)
+            lastDone = tag
+            stream.didRead(tag, from: from, segments)
         case .expired(let removed, let used):
             usedBytes = used
             take(removed)

@@ -251,14 +251,18 @@ public final class LogStream {
         }
     }
 
-    /// Gives back the memory of what is on disk.
+    /// Gives back the memory of the tail's messages that are on disk.
     func unload() {
         while tailFirst < committedBelow, !tail.isEmpty {
             tail.removeFirst()
             tailFirst += 1
         }
-        loaded = []
     }
+
+    /// The tag of the oldest read whose messages are still in memory.
+    var oldestRead: UInt64? { loaded.first?.tag }
+
+    func dropOldestRead() { if !loaded.isEmpty { loaded.removeFirst() } }
 
     // MARK: Reading
 
@@ -282,20 +286,16 @@ public final class LogStream {
         return .loading
     }
 
-    func didRead(from: UInt64, _ segments: [StoredSegment]) {
+    func didRead(_ tag: UInt64, from: UInt64, _ segments: [StoredSegment]) {
         readInFlight = false
-        var run = LoadedRun(first: from, last: max(from, readLimit))
-        for segment in segments { run.append(segment, meter: log.meter) }
+        var run = LoadedRun(tag: tag, first: from, last: max(from, readLimit))
+        for segment in segments { run.append(segment, meter: log.readMeter) }
         if loaded.count >= Self.loadedRuns { loaded.removeFirst() }
         loaded.append(run)
+        log.trimReads()
         let told = waiting
         waiting = []
         for consumer in told { consumer.streamIsReadable(self) }
-    }
-
-    func readFailed() {
-        readInFlight = false
-        waiting = []
     }
 
     /// Bytes of packets that one read brings into memory.
@@ -311,12 +311,14 @@ public protocol StreamConsumer: AnyObject {
 
 /// What one read brought back: a span of numbers, and the messages found in it.
 private struct LoadedRun {
+    let tag: UInt64
     let first: UInt64
     var last: UInt64
     private var numbers: [UInt64] = []
     private var messages: [Message] = []
 
-    init(first: UInt64, last: UInt64) {
+    init(tag: UInt64, first: UInt64, last: UInt64) {
+        self.tag = tag
         self.first = first
         self.last = last
     }

@@ -18,6 +18,8 @@ public final class SessionQueue: StreamConsumer {
         var nextToRead: UInt64
         /// Numbers that an earlier run sent, and that reading passes over.
         private(set) var inFlight: Set<UInt64> = []
+        /// The lane sequence of the message at `nextToRead`, once it was read.
+        fileprivate(set) var head: (number: UInt64, sequence: UInt64)?
         var isDirty = false
         var isJoined = true
 
@@ -216,31 +218,54 @@ public final class SessionQueue: StreamConsumer {
 
     /// The next message in the order of receipt; it isn't passed over until `take`.
     public func peek() -> Next {
-        var best: Item?
-        for membership in memberships {
-            reading: while true {
-                // What the limits took may still be readable.
-                membership.nextToRead = max(membership.nextToRead, membership.cursor + 1)
-                switch membership.stream.read(at: membership.nextToRead, for: self) {
-                case .end: break reading
+        while true {
+            var best: (membership: Membership, sequence: UInt64)?
+            for membership in memberships {
+                switch head(of: membership) {
+                case .end: continue
                 case .loading: return .loading
-                case .missing(let next):
-                    membership.skip(to: max(next, membership.nextToRead + 1))
-                case .message(let message):
-                    if membership.finished.contains(membership.nextToRead)
-                        || membership.inFlight.contains(membership.nextToRead)
-                    {
-                        membership.nextToRead += 1
-                        continue reading
-                    }
-                    if best == nil || message.laneSequence < best?.message.laneSequence ?? 0 {
-                        best = Item(membership: membership, number: membership.nextToRead, message: message)
-                    }
-                    break reading
+                case .sequence(let sequence):
+                    if sequence < best?.sequence ?? .max { best = (membership, sequence) }
                 }
             }
+            guard let membership = best?.membership else { return .empty }
+            let number = membership.nextToRead
+            switch membership.stream.read(at: number, for: self) {
+            case .message(let message): return .item(Item(membership: membership, number: number, message: message))
+            case .loading: return .loading
+            case .missing(let next): membership.skip(to: max(next, number + 1))
+            case .end: membership.head = nil
+            }
         }
-        return best.map(Next.item) ?? .empty
+    }
+
+    private enum Head {
+        case sequence(UInt64)
+        case loading
+        case end
+    }
+
+    /// The place of the stream's next message in the order of receipt. Once known it is remembered: of a session with many
+    /// streams on disk only the next one's messages must be in memory.
+    private func head(of membership: Membership) -> Head {
+        while true {
+            // What the limits took may still be readable.
+            membership.nextToRead = max(membership.nextToRead, membership.cursor + 1)
+            let number = membership.nextToRead
+            if membership.finished.contains(number) || membership.inFlight.contains(number) {
+                membership.nextToRead += 1
+                continue
+            }
+            if let head = membership.head, head.number == number { return .sequence(head.sequence) }
+            switch membership.stream.read(at: number, for: self) {
+            case .end: return .end
+            case .loading: return .loading
+            case .missing(let next): membership.skip(to: max(next, number + 1))
+            case .message(let message):
+                membership.head = (number, message.laneSequence)
+                return .sequence(message.laneSequence)
+            }
+        }
     }
 
     public func take(_ item: Item) { item.membership.nextToRead = item.number + 1 }

@@ -61,7 +61,7 @@ import Testing
         let text = View(now, width: 80, glyphs: .ascii).lines().map(\.text)
 
         #expect(text[3].contains("cut") && text[3].contains("X cloud"))
-        #expect(text.contains { $0.contains("2 of 5  The link is cut. 1,204 messages wait safe at the edge.") })
+        #expect(text.contains { $0.contains("2 of 5  The link is cut. 1,204 messages wait at the edge.") })
         #expect(text.contains { $0.contains("244 KiB, the oldest for 5 s") })
     }
 

@@ -1,4 +1,5 @@
 import EventLoop
+import Glibc
 
 extension Demo {
     /// The view is drawn on a terminal; elsewhere it is a line a second; with --json nothing but the document.
@@ -33,17 +34,23 @@ extension Demo {
             let view = View(now, width: Screen.size.columns, glyphs: glyphs)
             Screen.draw(fitted(view.lines(footer: footer(view.width))))
         } else if !choices.json, ticks % 20 == 0 {
-            Terminal.say(plainLine(now))
+            say(plainLine(now))
         }
     }
 
     /// What is said when the story has ended; the drawn view says it itself.
     func report(_ end: Snapshot) {
-        if choices.json { return Terminal.say(DemoDocument(end, seconds: elapsed).json) }
+        if choices.json { return say(DemoDocument(end, seconds: elapsed).json) }
         guard !draws else { return }
-        Terminal.say("")
-        for line in Narration.verdict(end).wrapped(width: 100) { Terminal.say(line) }
-        if !choices.once { for line in examples { Terminal.say(line.text) } }
+        say("")
+        for line in Narration.verdict(end).wrapped(width: 100) { say(line) }
+        if !choices.once { for line in examples { say(line.text) } }
+    }
+
+    /// Who reads along may leave; then there is nobody to go on for.
+    private func say(_ text: String) {
+        let written = Array((text + "\n").utf8).withUnsafeBytes { Terminal.writeAll($0, to: STDOUT_FILENO) }
+        if !written { interrupt() }
     }
 
     func snapshot() -> Snapshot {
@@ -111,20 +118,19 @@ extension Demo {
 
     private var examples: [StyledLine] {
         [
-            StyledLine(
-                "  Edge mqtt://127.0.0.1:\(edge.port)   cloud mqtt://127.0.0.1:\(cloud.port)   Try in another terminal:"
-            ),
+            StyledLine("  Edge: mqtt://127.0.0.1:\(edge.port)   Cloud: mqtt://127.0.0.1:\(cloud.port)"),
             StyledLine("    mosquitto_sub -p \(cloud.port) -t '#' -v"),
             StyledLine("    mosquitto_pub -p \(edge.port) -q 1 -t hello -m world"),
             StyledLine("    roost status --watch --socket \(edge.socket)"),
         ]
     }
 
-    /// Without its empty lines, the last first, as far as the terminal is too low for all.
+    /// Without its empty lines, the last first, as far as the terminal is too low for all; the last line stays in any case.
     private func fitted(_ lines: [StyledLine]) -> [StyledLine] {
         var lines = lines
         let rows = Screen.size.rows
         while lines.count > rows, let index = lines.lastIndex(where: { $0.width == 0 }) { lines.remove(at: index) }
-        return lines
+        guard lines.count > rows, let last = lines.last else { return lines }
+        return lines.prefix(rows - 1) + [last]
     }
 }

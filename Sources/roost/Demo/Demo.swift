@@ -165,7 +165,8 @@ final class Demo {
         end()
     }
 
-    private func interrupt() {
+    /// Ctrl-C, SIGTERM, or nobody looks any more.
+    func interrupt() {
         if isEnding { return loop.stop() }
         if choices.once, isPerfect == nil {
             fail(Failure(code: .refused, message: "interrupted before the count was done"))

@@ -5,18 +5,18 @@ enum Narration {
         let waiting = count(now.waiting, "message")
         switch now.act {
         case .starting: return "Starting an edge node and a cloud on this machine."
-        case .flowing: return "All is well. Sensors publish, and the edge passes everything on to the cloud."
-        case .cut: return "The link is cut. \(waiting) \(verb(now.waiting)) safe at the edge."
+        case .flowing: return "All is well. What the sensors publish goes on to the cloud."
+        case .cut: return "The link is cut. \(waiting) \(verb(now.waiting)) at the edge."
         case .killed where !now.edgeIsUp:
-            return "The edge was killed, as if it had lost power. The sensors wait for it."
+            return "The edge was killed without warning. The sensors wait for it."
         case .killed:
-            return "The edge is back, and has everything it had acknowledged. \(waiting) \(verb(now.waiting))."
+            return "The edge is back with all it had acknowledged. \(waiting) \(verb(now.waiting))."
         case .restored where now.waiting > Int(now.publishRate) + 50:
-            return "The link is back. The backlog drains, compressed: \(waiting) to go."
+            return "The link is back. The backlog drains: \(waiting) to go."
         case .restored: return "The link is back, and the cloud has caught up."
         case .draining: return "The sensors have stopped. Counting at the cloud what arrived."
         case .playing where !now.edgeIsUp: return "You killed the edge. It starts again in a moment."
-        case .playing where now.linkIsCut: return "You cut the link. \(waiting) \(verb(now.waiting)) safe at the edge."
+        case .playing where now.linkIsCut: return "You cut the link. \(waiting) \(verb(now.waiting)) at the edge."
         case .playing: return "All is well. The sensors go on; try what you like."
         }
     }

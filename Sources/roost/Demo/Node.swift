@@ -62,7 +62,7 @@ final class Node {
         Leftovers.add(process: pid)
     }
 
-    /// As a power cut would, as far as the process can tell.
+    /// SIGKILL: without warning, and without a chance to write anything more.
     func kill() { signal(SIGKILL) }
 
     /// Asks it to end in good order.

@@ -119,14 +119,14 @@ struct View {
         var rows = [
             row("Published", totals.published, "by \(now.sensors) sensors, QoS 1 and 2"),
             row("Acknowledged", totals.acknowledged, "safe: on the edge's disk, or at the cloud"),
-            row("Arrived", totals.arrived, "at the cloud, told apart by the number in each"),
+            row("Arrived", totals.arrived, "at the cloud, counted by their numbers"),
             row("Waiting", now.waiting, waitingDetail), graph,
         ]
         rows += [
             row(
                 "Faults", totals.duplicates + totals.outOfOrder,
-                "\(totals.duplicates) arrived twice, \(totals.outOfOrder) out of order"),
-            row("Sent again", totals.resent, "by sensors whose acknowledgement was lost with the edge"),
+                "twice \(totals.duplicates), out of order \(totals.outOfOrder)"),
+            row("Sent again", totals.resent, "by sensors that had no acknowledgement"),
             row("QoS 0", totals.published0, "best effort; \(Quantities.count(Int64(totals.arrived0))) arrived"),
         ]
         rows.append(StyledLine())
