@@ -39,8 +39,11 @@ extension EventLoop {
 
     /// Ends the watch, before the descriptor is closed; harmless when it has ended.
     public func unwatch(_ watch: Watch) {
+        // The handler outlives the access to the table: it may unwatch others as it goes.
+        let handler = watches.handler(for: watch.token)
         guard let descriptor = watches.remove(watch) else { return }
         poller.remove(descriptor)
+        withExtendedLifetime(handler) {}
     }
 }
 

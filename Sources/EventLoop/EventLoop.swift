@@ -89,6 +89,9 @@ public final class EventLoop {
     /// Lets go of everything the loop holds (timers, hooks, watches, mailboxes, touched streams), so that what refers to
     /// the loop and is referred to by it can be freed. The last call on a loop; it closes no stream.
     public func tearDown() {
+        // Let go of at the end, outside of any access: what goes may cancel timers and close streams as it does.
+        let held = (wheel, watches, mailboxes, tickEndHooks, onceHooks, touched, revisits)
+        defer { withExtendedLifetime(held) {} }
         wheel = TimingWheel(now: now)
         for descriptor in watches.removeAll() { poller.remove(descriptor) }
         mailboxes = []
@@ -163,7 +166,10 @@ public final class EventLoop {
 
     /// Takes back a scheduled call; harmless when it has run or been cancelled.
     public func cancel(_ timer: Timer) {
+        // As in tearDown(): the body outlives the access to the wheel.
+        let body = wheel.body(of: timer)
         wheel.cancel(timer)
+        withExtendedLifetime(body) {}
     }
 
     /// When the next timer is due, exactly; what a simulation moves its clock to.

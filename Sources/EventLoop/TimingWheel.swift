@@ -83,6 +83,10 @@ struct TimingWheel {
         return true
     }
 
+    func body(of timer: Timer) -> (() -> Void)? {
+        isScheduled(timer) ? nodes[Int(timer.index)].body : nil
+    }
+
     func isScheduled(_ timer: Timer) -> Bool {
         guard timer.index < nodes.count else { return false }
         let node = nodes[Int(timer.index)]

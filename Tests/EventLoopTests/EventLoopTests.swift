@@ -45,6 +45,32 @@ import Testing
         #expect(gone == nil)
     }
 
+    /// Which needs care: a change of the wheel may not let go of what then changes the wheel.
+    @Test func whatATimerHeldMayCancelTimersAsItGoes() {
+        final class Owner {
+            let loop: EventLoop
+            let timer: Timer
+
+            init(_ loop: EventLoop) {
+                self.loop = loop
+                timer = loop.schedule(after: .seconds(1)) {}
+            }
+
+            deinit { loop.cancel(timer) }
+        }
+        var owners = [Owner(loop), Owner(loop)]
+        let cancelled = loop.schedule(after: .seconds(1)) { [owner = owners[0]] in _ = owner }
+        loop.schedule(after: .seconds(1)) { [owner = owners[1]] in _ = owner }
+        weak let first = owners[0]
+        weak let second = owners[1]
+        owners = []
+
+        loop.cancel(cancelled)
+        #expect(first == nil)
+        loop.tearDown()
+        #expect(second == nil)
+    }
+
     @Test func timerCancelledByAnotherOfTheSameTickDoesNotRun() {
         var ran: [String] = []
         var second = Timer.none
