@@ -250,7 +250,7 @@ public final class Log {
         } else if waiter != nil {
             settleOrCommit(message, streams)
         } else {
-            for stream in streams where stream.unsettleable > 0 { commitLazily(stream) }
+            for stream in streams where stream.keepsUnawaited { commitLazily(stream) }
         }
         if options.isRelaxed, !mustCommit { message.answer(.success) }
     }

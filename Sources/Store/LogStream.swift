@@ -57,6 +57,13 @@ public final class LogStream {
     private(set) var firstOnDisk: UInt64?
     /// Destinations that can't be waited for now: away, full, or slow.
     var unsettleable = 0
+    /// Messages that nobody waits for are written too, by the commit timer: a route's link is in doubt or down; a session is
+    /// away, full or slow.
+    var keepsUnawaited: Bool {
+        if case .route = record.kind { return isInDoubt }
+        return unsettleable > 0
+    }
+    var isInDoubt = true
     var isDue = false
     var isLazilyDue = false
     var membershipsChanged = false

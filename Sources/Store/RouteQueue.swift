@@ -239,7 +239,10 @@ public final class RouteQueue: StreamConsumer {
         let canSettle =
             link.state == .healthy && link.hasRoom
             && link.smoothedMilliseconds * 2 < Double(log.options.settle.milliseconds)
-        for lane in lanes { lane.stream.unsettleable = canSettle ? 0 : 1 }
+        for lane in lanes {
+            lane.stream.unsettleable = canSettle ? 0 : 1
+            lane.stream.isInDoubt = link.state != .healthy
+        }
         // What was sent and is not acknowledged goes to the disk at the first doubt.
         guard old.state == .healthy, link.state != .healthy else { return }
         for lane in lanes where lane.stream.hasUnsubmitted { log.commitSoon(lane.stream) }
