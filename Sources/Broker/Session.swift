@@ -126,9 +126,8 @@ public final class Session {
         queue.losesNewest = limits.sessionFullLosesNewest
         queue.onReadable = { [unowned self] in pump() }
         queue.onLoss = { [unowned self] in
-            broker.logLine(
-                .warning,
-                "session \(text(clientIdentifier)) is full: it loses its \(queue.losesNewest ? "newest" : "oldest")")
+            let which = limits.sessionFullLosesNewest ? "newest" : "oldest"
+            broker.logLine(.warning, "session \(text(clientIdentifier)) is full: it loses its \(which)")
         }
         self.queue = queue
     }

@@ -49,11 +49,15 @@ public final class SessionQueue: StreamConsumer {
         }
 
         /// What the session loses first: what was sent comes last, since the client may be about to acknowledge it. But from
-        /// a client that has let twice the session's limit come and go without an acknowledgement it is taken as well, for
-        /// everything behind it stays on disk as long as it does.
+        /// a client that has let several times the session's limit come and go without an acknowledgement it is taken as well,
+        /// for everything behind it stays on disk as long as it does.
         fileprivate var firstToLose: UInt64 {
             let first = max(cursor + 1, stream.first)
-            return stream.next > first + 2 * UInt64(queue.maximumMessages) ? unfinished(from: first) : oldest
+            let span = Int(stream.next - min(first, stream.next))
+            guard span > 4 * queue.maximumMessages || span * stream.averageBytes > 4 * queue.maximumBytes else {
+                return oldest
+            }
+            return unfinished(from: first)
         }
 
         private func unfinished(from number: UInt64) -> UInt64 {

@@ -60,7 +60,7 @@ struct HostileClientTests {
         #expect(stuck.takeMessages() == (1...5).map { "t=\($0)/1" })
         node.advance(by: .seconds(2))
         let stream = try #require(node.log.streams.values.first { !$0.memberships.isEmpty })
-        #expect(stream.first > 70)
+        #expect(stream.first > 50)
 
         stuck.drop()
         try node.restart()
@@ -86,6 +86,17 @@ struct HostileClientTests {
         let stream = try #require(node.log.streams.values.first { !$0.memberships.isEmpty })
         #expect(stream.tail.count < 2500)
         #expect(stream.memberships.first?.waiting == 100)
+    }
+
+    @Test func aSessionThatEndedIsFreed() throws {
+        let node = try Node()
+        try node.client("client", expiry: 3600).drop()
+        weak let queue = node.broker.sessions[[UInt8]("client".utf8)]?.queue
+        #expect(queue != nil)
+
+        _ = try node.client("client", clean: true, expiry: 0)
+
+        #expect(queue == nil)
     }
 
     // MARK: A client that is gone before it acknowledged
