@@ -160,7 +160,9 @@ struct SubscriptionModelTests {
                 for (name, entry) in clients {
                     let granted = entry.filters.filter { matches($0.key, topic) }.values.max()
                     let expected = granted.map { ["\(topic)=m/\(min($0, qos).rawValue)"] } ?? []
-                    #expect(entry.client.takeMessages() == expected, "\(name) \(entry.filters)")
+                    #expect(
+                        entry.client.takeMessages() == expected,
+                        "\(name) \(entry.filters), log: \(node.lines.suffix(4)), \(node.broker.figures)")
                 }
             }
             for entry in clients.values { entry.client.forget() }
