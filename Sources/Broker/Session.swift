@@ -73,6 +73,7 @@ public final class Session {
     var waitingBytes = 0
     /// Smoothed time from a delivery to its acknowledgement.
     var smoothedMilliseconds = 0.0
+    var refusedPublishes = Episode()
 
     init(clientIdentifier: [UInt8], broker: Broker) {
         self.clientIdentifier = clientIdentifier
