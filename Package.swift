@@ -11,7 +11,8 @@ let settings: [SwiftSetting] = [
 /// What runs seldom is built small: it would only fill memory.
 let small: [SwiftSetting] = settings + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
-func library(_ name: String, _ dependencies: [Target.Dependency], _ swiftSettings: [SwiftSetting] = settings) -> Target {
+func library(_ name: String, _ dependencies: [Target.Dependency], _ swiftSettings: [SwiftSetting] = settings) -> Target
+{
     .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
 
@@ -42,7 +43,8 @@ let package = Package(
         library("Configuration", [], small),
         library("Client", ["EventLoop", "MQTT"]),
         library(
-            "Store", ["EventLoop", "MQTT", "CSQLite", "CLZ4", .product(name: "DequeModule", package: "swift-collections")]),
+            "Store",
+            ["EventLoop", "MQTT", "CSQLite", "CLZ4", .product(name: "DequeModule", package: "swift-collections")]),
         library("Broker", ["Store", "EventLoop", "MQTT", .product(name: "DequeModule", package: "swift-collections")]),
         library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
         library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"], small),

@@ -25,7 +25,9 @@ public struct EndedRecord: Sendable, Equatable {
 
     /// nil where the bytes are not what `key` and `value` make.
     public init?(key: [UInt8], value: [UInt8]) {
-        let names = key.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+        let names = key.split(separator: 0, omittingEmptySubsequences: false).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         let words = value.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
         guard names.count == 3, words.count == 2, let run = Int64(names[1]), let lane = UInt16(names[2]),
             let at = Int64(words[1]), words[0] == "?" || UInt64(words[0]) != nil

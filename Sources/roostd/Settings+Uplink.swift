@@ -8,7 +8,8 @@ extension UplinkOptions {
     /// - Throws: a password file that can't be read.
     init(_ settings: UplinkSettings, node: NodeSettings) throws(Daemon.Failure) {
         self.init(
-            name: settings.name, node: node.id, labels: node.labels.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+            name: settings.name, node: node.id,
+            labels: node.sortedLabels,
             urls: settings.urls.map(\.description),
             username: settings.username.isEmpty ? nil : Array(settings.username.utf8),
             password: try Self.password(settings.passwordFile), clientIdentifier: settings.clientID,
@@ -16,7 +17,8 @@ extension UplinkOptions {
             sessionExpiry: UInt32(clamping: settings.sessionExpiry.components.seconds),
             keepAlive: UInt16(clamping: settings.keepAlive.components.seconds), batchPrefix: settings.batchPrefix,
             heartbeat: settings.heartbeat, reconnectMin: settings.reconnect.min, reconnectMax: settings.reconnect.max,
-            routes: settings.routes.map(RouteOptions.init), subscriptions: settings.subscriptions.map(SubscribeOptions.init))
+            routes: settings.routes.map(RouteOptions.init),
+            subscriptions: settings.subscriptions.map(SubscribeOptions.init))
     }
 
     /// The first line of the file.
@@ -31,6 +33,13 @@ extension UplinkOptions {
         while case let byte = fgetc(file), byte != EOF, byte != 0x0A { line.append(UInt8(truncatingIfNeeded: byte)) }
         if line.last == 0x0D { line.removeLast() }
         return line
+    }
+}
+
+extension NodeSettings {
+    /// The labels in an order that doesn't change from run to run.
+    fileprivate var sortedLabels: [(name: String, value: String)] {
+        labels.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
     }
 }
 
@@ -73,7 +82,7 @@ extension IngestOptions {
     init(_ settings: IngestSettings, node: NodeSettings) {
         self.init(
             node: node.id, filter: settings.filter, topic: settings.topic,
-            labels: node.labels.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, stamp: settings.stamp,
+            labels: node.sortedLabels, stamp: settings.stamp,
             maxBatch: settings.maxBatchBytes)
     }
 }

@@ -71,7 +71,10 @@ final class Node {
         reports.log = log
         let broker = Broker(log: log, state: state, limits: limits)
         broker.logger = { [unowned self] _, line in lines.append(line) }
-        log.onHealth = { [unowned broker] in broker.storeHealthChanged($0) }
+        log.onHealth = { [unowned self, unowned broker] error in
+            lines.append("the store: \(error.map { "\($0)" } ?? "recovered")")
+            broker.storeHealthChanged(error)
+        }
         parts = Parts(store: store, log: log, broker: broker)
         for (name, filter) in routes {
             let queue = RouteQueue(
