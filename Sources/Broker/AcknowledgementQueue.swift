@@ -42,11 +42,12 @@ final class AcknowledgementQueue: SafetyWaiter {
     func messageIsSettled(ticket: UInt64, reason: ReasonCode) { settle(ticket, reason) }
 
     func settle(_ ticket: UInt64, _ reason: ReasonCode) {
-        guard let connection, ticket >= firstTicket else { return }
+        guard ticket >= firstTicket else { return }
         let index = Int(ticket - firstTicket)
         guard index < entries.count else { return }
         entries[index].reason = reason
-        while let entry = entries.first, let reason = entry.reason {
+        // A refusal may end the connection: what is behind it has no answer then.
+        while let connection, let entry = entries.first, let reason = entry.reason {
             entries.removeFirst()
             firstTicket += 1
             connection.sendAcknowledgement(type, entry.identifier, reason)

@@ -66,6 +66,7 @@ extension Broker {
         session.resends = []
         session.isBehind = true
         session.updateSettling()
+        if session.expiryInterval > 0 { session.queue?.commitUnwritten() }
         for (identifier, known) in session.inbound where known.ticket != nil {
             session.inbound[identifier]?.ticket = nil
         }

@@ -37,6 +37,8 @@ public final class Broker {
     public var connectionCount: Int { connections.count }
     let tree = SubscriptionTree()
     let retained = RetainedMessages()
+    private var refusedConnections = Episode()
+    private var retainedLimit = Episode()
     public internal(set) var routes: [Route] = []
     private var cache = DestinationCache()
     private var routesGeneration: UInt64 = 0
@@ -96,7 +98,9 @@ public final class Broker {
         guard connections.count < listener.maximumConnections,
             limits.connections == 0 || connections.count < limits.connections
         else {
-            logLine(.warning, "\(stream.peer): refused, max_connections reached")
+            if refusedConnections.begins(at: loop.now) {
+                logLine(.warning, "\(stream.peer): refused, max_connections reached")
+            }
             stream.close()
             return
         }
@@ -203,7 +207,9 @@ public final class Broker {
         if let receiver, receiver.wants(publish.topic) { return receive(publish, receiver, origin, waiter, ticket) }
         guard let destinations = destinations(of: publish.topic, origin) else { return .done(.topicNameInvalid) }
         if case .client(let session) = origin, !access.mayPublish(session.identity, topic: publish.topic) {
-            logLine(.notice, "\(text(session.clientIdentifier)) may not publish to \(text(publish.topic))")
+            if session.refusedPublishes.begins(at: loop.now) {
+                logLine(.notice, "\(text(session.clientIdentifier)) may not publish to \(text(publish.topic))")
+            }
             return .done(.notAuthorized)
         }
         let streams = durableStreams(destinations, publish.qos, origin)
@@ -416,7 +422,9 @@ public final class Broker {
         guard !publish.payload.isEmpty, retained.count >= limits.retained, !retained.contains(publish.topic) else {
             return true
         }
-        logLine(.warning, "retained limit of \(limits.retained) reached: \(text(publish.topic)) is not kept")
+        if retainedLimit.begins(at: loop.now) {
+            logLine(.warning, "retained limit of \(limits.retained) reached: \(text(publish.topic)) is not kept")
+        }
         return false
     }
 

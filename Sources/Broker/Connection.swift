@@ -44,6 +44,9 @@ public final class Connection {
     /// Publishes that wait until the store can take them.
     var held = HeldPublishes()
     var isDisconnectedCleanly = false
+    /// Bytes of answers written while the output was over its limit: a client that asks on and on and reads nothing.
+    private var unreadAnswers = 0
+    private static let maximumUnreadAnswers = 1 << 20
 
     init(_ stream: ByteStream, listener: ListenerOptions, broker: Broker) {
         self.stream = stream
@@ -88,6 +91,9 @@ public final class Connection {
                 guard let packet = try readFrame(rest, maximum: limits.packetBytes, version: version) else { break }
                 guard try process(packet) else { break }
                 offset += packet.length
+                guard unreadAnswers <= Self.maximumUnreadAnswers else {
+                    throw MQTTError(.quotaExceeded, "it sends, and does not read the answers")
+                }
             } catch {
                 fail(error)
             }
@@ -147,6 +153,7 @@ public final class Connection {
     // MARK: Bytes out
 
     func write(_ bytes: [UInt8]) {
+        noteAnswer(bytes.count)
         broker.figures.messagesSent += 1
         broker.figures.bytesSent += UInt64(bytes.count)
         stream.write(bytes)
@@ -154,13 +161,20 @@ public final class Connection {
 
     /// PUBACK, PUBREC, PUBREL or PUBCOMP.
     func sendAcknowledgement(_ type: PacketType, _ identifier: UInt16, _ reason: ReasonCode) {
+        guard version == .v5 || !reason.isRefusal(of: type) else {
+            fail(MQTTError(reason, "a message was refused, for which MQTT 3.1.1 has no words"))
+            return
+        }
         let room = stream.output.reserve(Acknowledgement.maximumEncodedLength)
         let count = Acknowledgement.encode(type, identifier: identifier, reason: reason, version: version, into: room)
         stream.output.commit(count)
+        noteAnswer(count)
         broker.figures.messagesSent += 1
         broker.figures.bytesSent += UInt64(count)
         broker.loop.touch(stream)
     }
+
+    private func noteAnswer(_ count: Int) { unreadAnswers = isOverflowing ? unreadAnswers + count : 0 }
 
     /// The client's Maximum Packet Size allows it [MQTT-3.1.2-24]; what it doesn't counts as delivered.
     func canSend(_ message: Message, qos: QoS, member: StreamMember) -> Bool {
@@ -305,5 +319,13 @@ public final class Connection {
         openPubcomps?.connection = nil
         held.removeAll()
         broker.connectionEnded(self)
+    }
+}
+
+extension ReasonCode {
+    /// A message that could not be taken. Who may not publish is acknowledged all the same, as MQTT 3.1.1 lets a Server do
+    /// [MQTT-3.3.5-2]: closing would only make the client come back and try again.
+    fileprivate func isRefusal(of type: PacketType) -> Bool {
+        isError && self != .notAuthorized && (type == .puback || type == .pubrec)
     }
 }

@@ -55,6 +55,9 @@ struct DestinationCache {
     private var generation: UInt64 = 0
     private let seed = UInt64.random(in: 0 ... .max)
     private static let maximum = 65_536
+    /// Of the topics: they are the publishers' to choose, up to 64 KiB each.
+    private var bytes = 0
+    private static let maximumBytes = 4 << 20
 
     init() { slots = Array(repeating: Slot(), count: 1024) }
 
@@ -76,10 +79,11 @@ struct DestinationCache {
     }
 
     mutating func insert(_ topic: UnsafeRawBufferPointer, hash: UInt64, _ destinations: Destinations) {
-        if count >= Self.maximum { removeAll() }
+        if count >= Self.maximum || bytes + topic.count > Self.maximumBytes { removeAll() }
         if count * 2 >= slots.count { grow() }
         place(Slot(hash: hash, topic: [UInt8](topic), destinations: destinations))
         count += 1
+        bytes += topic.count
     }
 
     private mutating func place(_ slot: Slot) {
@@ -99,6 +103,7 @@ struct DestinationCache {
         guard count > 0 else { return }
         slots = Array(repeating: Slot(), count: 1024)
         count = 0
+        bytes = 0
     }
 
     private static func equal(_ a: [UInt8], _ b: UnsafeRawBufferPointer) -> Bool {

@@ -114,6 +114,7 @@ extension Session {
     /// False while a message has yet to be read from disk.
     private func resend(on connection: Connection) -> Bool {
         while let identifier = resends.first {
+            guard !connection.isCongested else { return false }
             guard let delivery = outbound[identifier], let queue, let membership = delivery.membership else {
                 resends.removeFirst()
                 continue

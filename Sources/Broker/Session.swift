@@ -73,6 +73,7 @@ public final class Session {
     var waitingBytes = 0
     /// Smoothed time from a delivery to its acknowledgement.
     var smoothedMilliseconds = 0.0
+    var refusedPublishes = Episode()
 
     init(clientIdentifier: [UInt8], broker: Broker) {
         self.clientIdentifier = clientIdentifier
@@ -125,9 +126,8 @@ public final class Session {
         queue.losesNewest = limits.sessionFullLosesNewest
         queue.onReadable = { [unowned self] in pump() }
         queue.onLoss = { [unowned self] in
-            broker.logLine(
-                .warning,
-                "session \(text(clientIdentifier)) is full: it loses its \(queue.losesNewest ? "newest" : "oldest")")
+            let which = limits.sessionFullLosesNewest ? "newest" : "oldest"
+            broker.logLine(.warning, "session \(text(clientIdentifier)) is full: it loses its \(which)")
         }
         self.queue = queue
     }

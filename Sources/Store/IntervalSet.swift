@@ -12,6 +12,12 @@ public struct IntervalSet: Sendable, Equatable {
         return index < intervals.count && intervals[index].contains(number)
     }
 
+    /// The end of the interval that holds `number`.
+    public func end(containing number: UInt64) -> UInt64? {
+        let index = firstIndex(endingAtOrAfter: number)
+        return index < intervals.count && intervals[index].contains(number) ? intervals[index].upperBound : nil
+    }
+
     public mutating func insert(_ number: UInt64) { insert(number...number) }
 
     public mutating func insert(_ range: ClosedRange<UInt64>) {

@@ -309,7 +309,14 @@ public final class Log {
     public func commitStream(_ stream: LogStream) { if stream.hasUnsubmitted { commitSoon(stream) } }
 
     /// A change nobody waits for: it is written with the next group that has changes, or by the commit timer.
+    ///
+    /// Where a group goes with this tick anyway, the change goes with it: put off, it would overtake the changes before it,
+    /// and a session that was removed would leave rows behind.
     public func lazily(_ change: Change) {
+        guard dueChanges.isEmpty else {
+            dueChanges.append(change)
+            return
+        }
         lazyChanges.append(change)
         armLazyTimer()
     }

@@ -50,6 +50,9 @@ public final class LogStream {
     /// The tail: the messages from `tailFirst` to `next - 1`.
     private(set) var tailFirst: UInt64
     private(set) var tail: Deque<Entry> = []
+    /// How many of the tail's messages were passed by all.
+    private var passedInTail = 0
+    private static let maximumPassedInTail = 1024
 
     /// The stream's row is in the database, or in a group on its way there.
     var isRecorded: Bool
@@ -173,14 +176,18 @@ public final class LogStream {
         tail[index].remaining -= 1
         guard tail[index].remaining == 0, let message = tail[index].message else { return }
         tail[index].message = nil
+        passedInTail += 1
         if number >= committedBelow { message.partIsSafe() }
         dropPassed()
+        // Behind a message that nobody acknowledges, places of others that were passed pile up.
+        if passedInTail > Self.maximumPassedInTail, passedInTail * 2 > tail.count { unload() }
     }
 
     private func dropPassed() {
         while let entry = tail.first, entry.message == nil {
             tail.removeFirst()
             tailFirst += 1
+            passedInTail -= 1
         }
         if tailFirst > submittedBelow { submittedBelow = tailFirst }
         if tailFirst > committedBelow { committedBelow = tailFirst }
@@ -201,6 +208,7 @@ public final class LogStream {
         guard last >= tailFirst else { return }
         for number in max(first, tailFirst)...min(last, next - 1) {
             let index = Int(number - tailFirst)
+            if tail[index].message != nil { passedInTail += 1 }
             tail[index].message = nil
             tail[index].remaining = 0
         }
@@ -260,8 +268,8 @@ public final class LogStream {
 
     /// Gives back the memory of the tail's messages that are on disk.
     func unload() {
-        while tailFirst < committedBelow, !tail.isEmpty {
-            tail.removeFirst()
+        while tailFirst < committedBelow, let entry = tail.popFirst() {
+            if entry.message == nil { passedInTail -= 1 }
             tailFirst += 1
         }
     }

@@ -43,12 +43,25 @@ public final class SessionQueue: StreamConsumer {
         /// The first number that waits and was not sent; where all were sent, the first that waits.
         var oldest: UInt64 {
             let first = max(cursor + 1, stream.first)
-            var number = max(nextToRead, first)
-            while number < stream.next, finished.contains(number) || inFlight.contains(number) { number += 1 }
-            if number < stream.next { return number }
-            number = first
-            while number < stream.next, finished.contains(number) { number += 1 }
-            return number
+            var number = unfinished(from: max(nextToRead, first))
+            while number < stream.next, inFlight.contains(number) { number = unfinished(from: number + 1) }
+            return number < stream.next ? number : unfinished(from: first)
+        }
+
+        /// What the session loses first: what was sent comes last, since the client may be about to acknowledge it. But from
+        /// a client that has let several times the session's limit come and go without an acknowledgement it is taken as well,
+        /// for everything behind it stays on disk as long as it does.
+        fileprivate var firstToLose: UInt64 {
+            let first = max(cursor + 1, stream.first)
+            let span = Int(stream.next - min(first, stream.next))
+            guard span > 4 * queue.maximumMessages || span * stream.averageBytes > 4 * queue.maximumBytes else {
+                return oldest
+            }
+            return unfinished(from: first)
+        }
+
+        private func unfinished(from number: UInt64) -> UInt64 {
+            finished.end(containing: number).map { $0 + 1 } ?? number
         }
 
         /// The message with this number is the next that the session reads here.
@@ -208,6 +221,11 @@ public final class SessionQueue: StreamConsumer {
         }
     }
 
+    /// The client is gone: what it was sent and nobody else waits for goes to the disk, by commit time.
+    public func commitUnwritten() {
+        for membership in memberships { log.commitLazily(membership.stream) }
+    }
+
     public func setCanSettle(_ value: Bool) {
         guard value != canSettle else { return }
         canSettle = value
@@ -313,7 +331,7 @@ public final class SessionQueue: StreamConsumer {
         while messages > maximumMessages || (bytes > maximumBytes && messages > 0) {
             guard let victim = losesNewest ? newest() : oldest() else { return }
             let average = victim.stream.averageBytes
-            victim.finish(losesNewest ? victim.stream.next - 1 : victim.oldest)
+            victim.finish(losesNewest ? victim.stream.next - 1 : victim.firstToLose)
             lost += 1
             messages -= 1
             bytes -= average

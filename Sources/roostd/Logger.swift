@@ -24,6 +24,7 @@ final class Logger {
     func log(_ level: Severity, _ line: String) {
         guard level >= self.level else { return }
         var text: String
+        let line = form == .json ? line : withoutControls(line)
         switch form {
         case .text: text = "\(time()) \(level.word.padded(to: 7)) \(line)\n"
         case .journal: text = "<\(level.journalPriority)>\(line)\n"
@@ -42,6 +43,20 @@ final class Logger {
         let fraction = String(milliseconds % 1000 + 1000).dropFirst()
         return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
             + "T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(fraction)Z"
+    }
+
+    /// Names come from clients: what would begin a new line, or steer a terminal, is written out.
+    private func withoutControls(_ line: String) -> String {
+        guard line.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return line }
+        var result = ""
+        for scalar in line.unicodeScalars {
+            if scalar.properties.generalCategory == .control {
+                result += "\\u{" + String(scalar.value, radix: 16) + "}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
     }
 
     private func escaped(_ line: String) -> String {
