@@ -14,6 +14,10 @@ STATIC := .build/static
 RELEASE := swift build -c release -j $(JOBS) -Xswiftc -static-stdlib -Xlinker -L$(CURDIR)/$(STATIC) \
 	-Xlinker --no-export-dynamic -Xlinker --gc-sections
 
+# Debug builds check exclusive access and release builds don't: every test runs in both.
+TEST := ROOST_PYTHON=$(VENV)/bin/python SWIFT_BACKTRACE=enable=no
+RELEASE_TESTS_FLAGS := -Xswiftc -enable-testing --scratch-path .build-release-tests
+
 BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev
 TEST_PACKAGES := mosquitto mosquitto-clients lz4 sqlite3 python3-venv
 BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev python3 util-linux
@@ -41,7 +45,11 @@ test: ## build and run every test
 	@echo "roost: building the tests"
 	@swift build -j $(JOBS) --build-tests
 	@echo "roost: running the tests"
-	@ROOST_PYTHON=$(VENV)/bin/python SWIFT_BACKTRACE=enable=no swift test --skip-build
+	@$(TEST) swift test --skip-build
+	@echo "roost: building the tests once more, as they are released"
+	@swift build -c release -j $(JOBS) --build-tests $(RELEASE_TESTS_FLAGS)
+	@echo "roost: running the tests once more, as they are released"
+	@$(TEST) swift test -c release --skip-build $(RELEASE_TESTS_FLAGS)
 
 bench: build ## measure beside mosquitto, and write Benchmarks/RESULTS.md
 	@$(call install,$(BENCH_PACKAGES))
@@ -72,7 +80,7 @@ lint: ## check the form of every Swift file
 
 clean: ## remove what was built
 	@echo "roost: removing .build"
-	@rm -rf .build
+	@rm -rf .build .build-release-tests
 
 # Installs those of the packages that are missing.
 define install

@@ -1,4 +1,4 @@
-/// What the broker is told: the `[limits]` of INTERFACE.md in its own types. Bytes, seconds and counts.
+/// What the broker is told: the `[limits]` of docs/configuration.md in its own types. Bytes, seconds and counts.
 public struct BrokerLimits: Sendable, Equatable {
     public var packetBytes = 1 << 20
     public var connectTimeout: Duration = .seconds(10)

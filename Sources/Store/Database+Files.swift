@@ -56,7 +56,7 @@ extension Database {
     }
 
     /// Moves the WAL into the database once it is long enough: on this thread, since another's would not keep up
-    /// (MEASURED.md §2), and best when nobody waits.
+    /// (docs/performance.md), and best when nobody waits.
     public func checkpointIfDue() throws(StoreError) {
         guard !isReadOnly, !walIsDone, connection.walFrames >= max(options.checkpointFrames, checkpointAt) else {
             return

@@ -33,7 +33,7 @@ public struct DatabaseOptions: Sendable, Equatable {
 
     var ballast: Int { vfs != nil ? 0 : ballastBytes ?? min(6 << 20, budgetBytes / 32) }
 
-    /// Frames in the WAL at which it is checkpointed: more stalls commits for longer (MEASURED.md §2), and the ballast, given
+    /// Frames in the WAL at which it is checkpointed: more stalls commits for longer (docs/performance.md), and the ballast, given
     /// up on a full disk, must make room in the database for the WAL's pages and those of one commit more.
     var checkpointFrames: Int {
         let room = ballast > 0 ? ballast : min(6 << 20, budgetBytes / 32)

@@ -3,7 +3,7 @@
 /// Key: `ROUTE\0RUN\0LANE\0FIRST`, value: `FIRST-LAST REASON FROM-TO`, both UTF-8, numbers decimal; times are store time in
 /// milliseconds. One record a removal: neighbours are joined when a batch carries them.
 public struct GapRecord: Sendable, Equatable {
-    /// Why, in the words of FORMATS.md §1. Unknown ones are kept as they are.
+    /// Why, in the words of docs/formats.md. Unknown ones are kept as they are.
     public struct Reason: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
         public init(rawValue: String) { self.rawValue = rawValue }

@@ -1,4 +1,4 @@
-/// Skippable frames, in which a batch carries its header: magic, u32 length, content (FORMATS.md §1).
+/// Skippable frames, in which a batch carries its header: magic, u32 length, content (docs/formats.md).
 extension LZ4 {
     static let frameMagic: UInt32 = 0x184D_2204
     static let skippableMagic: UInt32 = 0x184D_2A50

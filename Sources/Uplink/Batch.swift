@@ -14,7 +14,7 @@ extension BatchLevel {
     var lz4: LZ4.Level { self == .fast ? .fast : .high(4) }
 }
 
-/// A batch on the wire and on disk: a skippable frame with the header, then an LZ4 frame of PUBLISH packets (FORMATS.md §1).
+/// A batch on the wire and on disk: a skippable frame with the header, then an LZ4 frame of PUBLISH packets (docs/formats.md).
 public enum Batch {
     /// Content Type of a batch's PUBLISH on MQTT 5.
     public static let contentType = "application/vnd.roost.batch+lz4"

@@ -1,4 +1,4 @@
-/// The header of a batch (FORMATS.md §1): whose messages these are, which numbers they carry, and the news about numbers
+/// The header of a batch (docs/formats.md): whose messages these are, which numbers they carry, and the news about numbers
 /// that will never come. `BatchHeader+Codec.swift` turns it into MQTT 5 User Properties and back.
 public struct BatchHeader: Equatable, Sendable {
     /// The node's id; equals the last level of the topic that the batch is published to.

@@ -1,4 +1,4 @@
-/// Why a receiver refuses a batch (FORMATS.md §1, "Receiving").
+/// Why a receiver refuses a batch (docs/formats.md).
 public enum BatchRefusal: Error, Equatable, Sendable {
     /// The bytes are no batch: what was wrong, and where.
     case structure(String, offset: Int)

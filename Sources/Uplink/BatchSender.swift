@@ -2,7 +2,7 @@ import EventLoop
 import MQTT
 import Store
 
-/// Sends a route's messages as batches (FORMATS.md §1, "The sender" and "On the wire").
+/// Sends a route's messages as batches (docs/formats.md).
 ///
 /// Messages stay in the queue until a batch is due; then they are taken in one go. Only Reason Code 0x00 moves the queue,
 /// in order. After any other answer nothing is sent until all that is in flight has been answered; then the queue goes

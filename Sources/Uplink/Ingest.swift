@@ -33,7 +33,7 @@ public struct IngestOptions {
     }
 }
 
-/// The receiving side of batches (FORMATS.md §1, "Receiving"): opens them, keeps what it has of each run, and hands the
+/// The receiving side of batches (docs/formats.md): opens them, keeps what it has of each run, and hands the
 /// messages that are new to the broker, which commits both together before the batch is acknowledged.
 public final class Ingest {
     public let options: IngestOptions

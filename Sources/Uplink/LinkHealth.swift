@@ -1,7 +1,7 @@
 import EventLoop
 import Store
 
-/// How the link to the upstream is doing, by its acknowledgements (DESIGN.md §1.3): healthy, in doubt, or down.
+/// How the link to the upstream is doing, by its acknowledgements (docs/how-it-works.md): healthy, in doubt, or down.
 ///
 /// In doubt means: no acknowledgement within max(4 x the smoothed time, 1 s) while something is unacknowledged, a failed
 /// write or a missed ping; until the next acknowledgement.

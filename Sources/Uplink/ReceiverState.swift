@@ -15,7 +15,7 @@ public struct ReceiverKey: Hashable, Sendable {
 }
 
 /// What a receiver has of one run's numbers: the packets that came, the gaps that the node reported, and whether the run has
-/// ended. What is up to `highest` and in neither is missing, known by number (FORMATS.md §1, "Receiving").
+/// ended. What is up to `highest` and in neither is missing, known by number (docs/formats.md).
 public struct ReceiverState: Equatable, Sendable {
     /// Numbers that will never come, and why.
     public struct Gap: Equatable, Sendable {

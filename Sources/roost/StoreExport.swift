@@ -3,7 +3,7 @@ import MQTT
 import Store
 import Uplink
 
-/// Writes the log's route segments as batches (FORMATS.md §1), one a segment, oldest first within a stream.
+/// Writes the log's route segments as batches (docs/formats.md), one a segment, oldest first within a stream.
 struct StoreExport {
     /// Where the batches go.
     struct Target {

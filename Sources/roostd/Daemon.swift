@@ -7,7 +7,7 @@ import Uplink
 
 /// One running roostd: the loop, the store, the broker and all around it, put together from the settings.
 final class Daemon {
-    /// What keeps it from starting, with the exit code that INTERFACE.md gives it.
+    /// What keeps it from starting, with the exit code that docs/running.md gives it.
     struct Failure: Error {
         var exitCode: Int32
         var message: String

@@ -49,7 +49,11 @@ func start(_ options: DaemonOptions) -> Int32 {
         for problem in error.problems { printError(problem.description) }
         return 1
     }
-    for warning in settings.warnings { printError("warning: \(warning)") }
+    for warning in settings.warnings + settings.withoutEffect { printError("warning: \(warning)") }
+    guard settings.unavailable.isEmpty || options.action == .printConfiguration else {
+        for line in settings.unavailable { printError(line) }
+        return 1
+    }
     switch options.action {
     case .check:
         print("\(options.configurationFile ?? "defaults"): fine")

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Admin
 
-/// The documents of INTERFACE.md, word by word, from a real broker and store.
+/// The documents of docs/running.md, word by word, from a real broker and store.
 @Suite final class EndpointTests {
     private let directory = TemporaryDirectory()
 

@@ -166,13 +166,13 @@ struct QueueTests {
         let node = try Node(limits: limits)
         let client = try node.client("a", expiry: 3600, receiveMaximum: 2)
         client.subscribed("t")
-        try publish(1...20, on: node)
+        try publish(1...10, on: node)
         #expect(client.takeDeliveries().map(\.payload) == ["1", "2"])
         client.drop()
 
         let back = try node.client("a", clean: false, expiry: 3600, acknowledges: true)
 
-        #expect(back.takeDeliveries().map(\.payload) == ["1", "2", "18", "19", "20"])
+        #expect(back.takeDeliveries().map(\.payload) == ["1", "2", "8", "9", "10"])
     }
 
     /// What one session has passed is not sent again because another made the stream be written.

@@ -48,7 +48,7 @@ private final class Cloud: MessageSink, BatchPublisher {
 }
 
 /// Uplink and receiver together, under cuts, restarts of the receiver, full stores and missing receivers: everything arrives
-/// once and in order (DESIGN.md §1.4, §1.5).
+/// once and in order (docs/how-it-works.md).
 @Suite struct UplinkAndIngestTests {
     @Test(arguments: 1...25)
     func everythingArrivesOnceAndInOrder(seed: UInt64) throws {

@@ -1,0 +1,58 @@
+import Configuration
+
+/// What INTERFACE names and this version doesn't do yet. A setting is never silently without effect: where somebody could
+/// come to rely on it (security, what an acknowledgement means), roostd doesn't start; elsewhere it says so.
+extension Settings {
+    /// Settings that keep roostd from starting, as lines for a person.
+    var unavailable: [String] {
+        var lines: [String] = []
+        func refuse(_ key: String, _ isSet: Bool, _ what: String) {
+            if isSet { lines.append("\(key): \(what) not available in this version; do without") }
+        }
+        for (index, listener) in listeners.enumerated() {
+            let key = "listener.\(index)"
+            refuse("\(key).tls", listener.tls.isEnabled, "TLS is")
+            refuse("\(key).transport", listener.transport != .mqtt, "WebSocket is")
+            refuse("\(key).proxy_protocol", listener.proxyProtocol != .off, "the PROXY protocol is")
+        }
+        refuse("access.password_file", !access.passwordFile.isEmpty, "passwords are")
+        refuse("access.acl_file", !access.aclFile.isEmpty, "access control lists are")
+        refuse("access.jwt", !access.jwt.keyFile.isEmpty, "JWTs are")
+        refuse("access.user", !access.users.isEmpty, "users are")
+        refuse("module", !modules.isEmpty, "bridge modules are")
+        for (number, uplink) in uplinks.enumerated() {
+            let needsMore = uplink.urls.contains { $0.usesTLS || $0.usesWebSocket }
+            refuse("uplink.\(number).urls", needsMore, "TLS and WebSocket are")
+            for (index, route) in uplink.routes.enumerated() {
+                let key = "uplink.\(number).route.\(index)"
+                refuse("\(key).ack", route.ack == .upstream, "ack = \"upstream\" is")
+                refuse("\(key).window", route.window != nil, "time windows are")
+                refuse("\(key).keep", route.keep == .latest, "keep = \"latest\" is")
+            }
+        }
+        return lines
+    }
+
+    /// Settings that have no effect yet, as lines for a person.
+    var withoutEffect: [String] {
+        var lines: [String] = []
+        func note(_ key: String, _ isSet: Bool) {
+            if isSet { lines.append("\(key) has no effect in this version") }
+        }
+        note("loops", loops != .fixed(1))
+        note("limits.publish_rate", limits.publishRate > 0)
+        note("limits.connect_rate", limits.connectRate > 0)
+        note("limits.check_utf8", limits.checkUTF8)
+        for uplink in uplinks {
+            let key = "uplink \(uplink.name)"
+            note("\(key): twin", uplink.twin)
+            note("\(key): egress_rate", uplink.egressBitsPerSecond > 0)
+            note("\(key): ingress_rate", uplink.ingressBitsPerSecond > 0)
+            for route in uplink.routes {
+                note("\(key): route \(route.placeName): send = \"newest\"", route.send == .newest)
+                note("\(key): route \(route.placeName): replay_rate", route.replayBitsPerSecond > 0)
+            }
+        }
+        return lines
+    }
+}
