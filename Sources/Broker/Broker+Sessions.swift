@@ -146,7 +146,10 @@ extension Broker {
         }
         for identifier in stored.inbound { session.inbound[identifier] = Session.Inbound(isSafe: true, ticket: nil) }
         for record in stored.outbound {
-            guard let membership = session.queue?.membership(of: record.stream) else { continue }
+            guard let membership = session.queue?.membership(of: record.stream) else {
+                log.lazily(.outboundRemoved(stored.record.id, record.identifier))
+                continue
+            }
             membership.isInFlight(record.number)
             session.outbound[record.identifier] = Session.Outbound(
                 state: record.released ? .released : .published, qos: .exactlyOnce, membership: membership,

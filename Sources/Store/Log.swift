@@ -122,8 +122,8 @@ public final class Log {
             synchronised: clock.isSynchronised, endedCleanly: false)
         // 2^44 messages a run, 2^19 runs: lane sequences rise over restarts.
         nextLaneSequence = UInt64(ordinal) << 44
-        nextStreamID = (state.streams.map(\.record.id.rawValue).max() ?? 0) + 1
-        nextSessionID = (state.sessions.map(\.record.id.rawValue).max() ?? 0) + 1
+        nextStreamID = state.highestStream + 1
+        nextSessionID = state.highestSession + 1
         usedBytes = state.usedBytes
         runs = Dictionary(uniqueKeysWithValues: state.runs.map { ($0.ordinal, $0) })
         for stored in state.streams {
