@@ -194,7 +194,7 @@ public final class Broker {
 
     private func closeUnanswered() {
         guard let failingSince, loop.now - failingSince >= .seconds(10) else { return }
-        for connection in Array(connections.values) where connection.owesAcknowledgements {
+        for connection in Array(connections.values) where connection.owesAnswers {
             connection.disconnect(with: .quotaExceeded)
         }
     }
@@ -267,7 +267,10 @@ public final class Broker {
 
     /// A message out of a batch, whose commit the batch waits for.
     func hold(_ publish: PublishView) {
-        guard let destinations = destinations(of: publish.topic, .node) else { return }
+        guard let destinations = destinations(of: publish.topic, .node) else {
+            figures.dropped += 1
+            return
+        }
         let streams = durableStreams(destinations, publish.qos, .node)
         let setsRetained = publish.retain && mayRetain(publish)
         let message = Message(

@@ -35,7 +35,16 @@ extension Connection {
             write(suback.encode(version: version))
             for (_, subscription) in retained { broker.sendRetained(to: session, subscription) }
         }
-        if changes.isEmpty { answer() } else { broker.log.commit(changes, then: answer) }
+        answerOnceCommitted(changes, answer)
+    }
+
+    private func answerOnceCommitted(_ changes: [Change], _ answer: @escaping () -> Void) {
+        guard !changes.isEmpty else { return answer() }
+        unanswered += 1
+        broker.log.commit(changes) { [self] in
+            unanswered -= 1
+            answer()
+        }
     }
 
     private func refusal(of requested: Subscription, _ session: Session) -> ReasonCode? {
@@ -71,7 +80,7 @@ extension Connection {
             guard state == .accepted else { return }
             write(unsuback.encode(version: version))
         }
-        if changes.isEmpty { answer() } else { broker.log.commit(changes, then: answer) }
+        answerOnceCommitted(changes, answer)
     }
 }
 

@@ -73,8 +73,13 @@ public final class Connection {
         return made
     }
 
-    /// Acknowledgements wait for the store.
-    var owesAcknowledgements: Bool { (openPubacks?.count ?? 0) + (openPubrecs?.count ?? 0) > 0 }
+    /// Answers to SUBSCRIBE and UNSUBSCRIBE that wait for the store.
+    var unanswered = 0
+    /// Answers wait for the store.
+    var owesAnswers: Bool {
+        (openPubacks?.count ?? 0) + (openPubrecs?.count ?? 0) + (openPubcomps?.count ?? 0) + unanswered > 0
+            || state == .accepting
+    }
     var isAccepted: Bool { state == .accepted }
     /// More than enough waits to be sent: what can wait elsewhere does.
     var isCongested: Bool { stream.unsentBytes > limits.outputBytes / 2 }
@@ -296,6 +301,9 @@ public final class Connection {
     /// Ends the connection from our side; on MQTT 5 the client is told why.
     func disconnect(with reason: ReasonCode) {
         if version == .v5, state == .accepted { write(Disconnect(reason: reason).encode(version: .v5)) }
+        if state == .accepting, let refusal = Connack.refusal(of: MQTTError(reason, "", version: version)) {
+            write(refusal)
+        }
         closeGently()
     }
 

@@ -132,6 +132,23 @@ struct PressureTests {
         #expect(publisher.isClosed)
     }
 
+    @Test func whoWaitsForAnotherAnswerIsClosedAsWell() throws {
+        let node = try node()
+        let subscriber = try node.client("subscriber", expiry: 3600)
+        let newcomer = try node.open()
+        node.store.hold = true
+        subscriber.subscribe(.to("t"))
+        newcomer.connect("newcomer", expiry: 3600)
+        node.run()
+
+        node.log.handle(.failing(error))
+        node.advance(by: .seconds(12))
+
+        #expect(subscriber.isClosed)
+        #expect(newcomer.isClosed)
+        #expect(newcomer.take() == [.connack(Connack(reason: .quotaExceeded, sessionPresent: false))])
+    }
+
     @Test func qos0GoesOnWhileTheStoreFails() throws {
         let node = try node()
         let subscriber = try node.client("subscriber")
