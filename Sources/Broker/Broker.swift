@@ -39,6 +39,7 @@ public final class Broker {
     let retained = RetainedMessages()
     private var refusedConnections = Episode()
     private var retainedLimit = Episode()
+    private var refusedMessages = Episode()
     public internal(set) var routes: [Route] = []
     private var cache = DestinationCache()
     private var routesGeneration: UInt64 = 0
@@ -95,7 +96,7 @@ public final class Broker {
 
     /// A client has connected.
     public func accept(_ stream: ByteStream, listener: ListenerOptions) {
-        guard connections.count < listener.maximumConnections,
+        guard listener.connectionCount < listener.maximumConnections,
             limits.connections == 0 || connections.count < limits.connections
         else {
             if refusedConnections.begins(at: loop.now) {
@@ -106,12 +107,15 @@ public final class Broker {
         }
         let connection = Connection(stream, listener: listener, broker: self)
         connections[ObjectIdentifier(connection)] = connection
+        listener.connectionCount += 1
         figures.connectionsAccepted += 1
         figures.maximumConnections = max(figures.maximumConnections, connections.count)
     }
 
     func forget(_ connection: Connection) {
-        connections[ObjectIdentifier(connection)] = nil
+        if connections.removeValue(forKey: ObjectIdentifier(connection)) != nil {
+            connection.listener.connectionCount -= 1
+        }
         waitingConnections[ObjectIdentifier(connection)] = nil
     }
 
@@ -224,6 +228,9 @@ public final class Broker {
             return .done(destinations.isEmpty ? .noMatchingSubscribers : .success)
         }
         guard !log.isRefusing else {
+            if refusedMessages.begins(at: loop.now) {
+                logLine(.warning, "the store takes nothing now: messages that must be kept are refused")
+            }
             guard publish.qos == .atMostOnce else { return .done(.quotaExceeded) }
             figures.dropped += 1
             deliver(publish, destinations, message: nil)

@@ -97,6 +97,8 @@ public final class Log {
     public private(set) var evictedMessages: UInt64 = 0
     public private(set) var expiredMessages: UInt64 = 0
     private var closed: (() -> Void)?
+    /// Told what left the log before its destinations had it.
+    public var onRemoval: ((StreamRecord, Removal) -> Void)?
     /// Told when the store starts or stops failing.
     public var onHealth: ((StoreError?) -> Void)?
     /// Told at the end of the first tick that finds room, once for each time that `isRoomAwaited` was set.
@@ -560,6 +562,7 @@ public final class Log {
             case .corrupt: break
             }
             guard let stream = streams[removal.stream] else { continue }
+            onRemoval?(stream.record, removal)
             stream.removed(removal.first, through: removal.last)
             if let queue = routeQueues[ObjectIdentifier(stream)] { queue.removed(removal, from: stream) }
             for membership in stream.memberships { membership.removed(removal.first, through: removal.last) }
