@@ -40,6 +40,7 @@ public final class Broker {
     private var refusedConnections = Episode()
     private var retainedLimit = Episode()
     private var refusedMessages = Episode()
+    private var evictions = Episode()
     public internal(set) var routes: [Route] = []
     private var cache = DestinationCache()
     private var routesGeneration: UInt64 = 0
@@ -63,6 +64,10 @@ public final class Broker {
         self.access = access
         startedAt = log.loop.now
         log.onRoom = { [unowned self] in replayWaiting() }
+        log.onEviction = { [unowned self] in
+            guard evictions.begins(at: loop.now) else { return }
+            logLine(.warning, "a byte budget is used up: the oldest messages of the lowest priority are given up")
+        }
         restore(state)
         scheduleTidying()
     }
@@ -426,7 +431,7 @@ public final class Broker {
 
     private func mayRetain(_ publish: PublishView) -> Bool {
         guard limits.retainAvailable else { return false }
-        guard !publish.payload.isEmpty, retained.count >= limits.retained, !retained.contains(publish.topic) else {
+        guard !publish.payload.isEmpty, retainedCount >= limits.retained, !retained.contains(publish.topic) else {
             return true
         }
         if retainedLimit.begins(at: loop.now) {

@@ -174,4 +174,37 @@ struct HostileClientTests {
         _ = try node.open()
         #expect(node.lines.filter { $0.contains("max_connections") }.count == 2)
     }
+
+    @Test func evictionIsLoggedOnce() throws {
+        var options = LogOptions()
+        options.budgetBytes = 1 << 20
+        let node = try Node(log: options)
+        let absent = try node.client("absent", expiry: 3600)
+        absent.subscribed("t")
+        absent.disconnect()
+        let publisher = try node.client("publisher")
+        var random = Random(seed: 1)
+        for _ in 0..<200 {
+            let payload = String((0..<20_000).map { _ in Character(Unicode.Scalar(UInt8(random.below(95) + 32))) })
+            publisher.publish("t", payload, .atLeastOnce)
+            publisher.take()
+        }
+
+        #expect(node.log.evictedMessages > 0)
+        #expect(node.lines.filter { $0.contains("budget") }.count == 1)
+    }
+
+    /// What Roost itself keeps in `$SYS` takes nothing of the limit.
+    @Test func theRetainedLimitIsTheClients() throws {
+        var limits = BrokerLimits()
+        limits.retained = 2
+        let node = try Node(limits: limits)
+        node.broker.publishSystemTopics()
+        let publisher = try node.client("publisher")
+        for topic in ["a", "b", "c"] { publisher.publish(topic, "1", retain: true) }
+        let subscriber = try node.client("subscriber")
+        subscriber.subscribed("+")
+
+        #expect(subscriber.takeDeliveries().map(\.topic) == ["a", "b"])
+    }
 }
