@@ -40,7 +40,8 @@ public final class Broker {
     private var refusedConnections = Episode()
     private var retainedLimit = Episode()
     private var refusedMessages = Episode()
-    private var evictions = Episode()
+    /// By reason and whose messages they are.
+    var removals: [String: Episode] = [:]
     public internal(set) var routes: [Route] = []
     private var cache = DestinationCache()
     private var routesGeneration: UInt64 = 0
@@ -64,10 +65,7 @@ public final class Broker {
         self.access = access
         startedAt = log.loop.now
         log.onRoom = { [unowned self] in replayWaiting() }
-        log.onEviction = { [unowned self] in
-            guard evictions.begins(at: loop.now) else { return }
-            logLine(.warning, "a byte budget is used up: the oldest messages of the lowest priority are given up")
-        }
+        log.onRemoval = { [unowned self] stream, removal in messagesLeft(stream, removal) }
         restore(state)
         scheduleTidying()
     }

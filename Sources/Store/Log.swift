@@ -103,8 +103,6 @@ public final class Log {
     public var onHealth: ((StoreError?) -> Void)?
     /// Told at the end of the first tick that finds room, once for each time that `isRoomAwaited` was set.
     public var onRoom: (() -> Void)?
-    /// Told when messages were evicted for a byte budget.
-    public var onEviction: (() -> Void)?
     /// Somebody waits until the log isn't full any more.
     public var isRoomAwaited = false
 
@@ -559,9 +557,7 @@ public final class Log {
     private func take(_ removed: [Removal]) {
         for removal in removed {
             switch removal.reason {
-            case .evicted:
-                evictedMessages += removal.last - removal.first + 1
-                onEviction?()
+            case .evicted: evictedMessages += removal.last - removal.first + 1
             case .expired: expiredMessages += removal.last - removal.first + 1
             case .corrupt: break
             }

@@ -28,7 +28,6 @@ final class Daemon {
     private var signals: SignalSource?
     private var admin: AdminWiring?
     private var isStopping = false
-    private var removals: [String: Episode] = [:]
 
     init(_ settings: Settings) throws(Failure) {
         self.settings = settings
@@ -58,7 +57,6 @@ final class Daemon {
         broker = Broker(log: log, state: stored, limits: BrokerLimits(settings.limits))
         broker.logger = { [logger] level, line in logger.log(level, line) }
         log.onHealth = { [unowned self] error in storeHealthChanged(error) }
-        log.onRemoval = { [unowned self] stream, removal in messagesLeft(stream, removal) }
         received.handler = { [unowned self] signal in take(signal) }
     }
 
@@ -115,23 +113,6 @@ final class Daemon {
             logger.log(.notice, "the store has recovered")
         }
         broker.storeHealthChanged(error)
-    }
-
-    /// Says once an episode that messages leave the log undelivered, and whose they are.
-    private func messagesLeft(_ stream: StreamRecord, _ removal: Removal) {
-        let whose: String
-        switch stream.kind {
-        case .route(let name): whose = "route \(name)"
-        case .sessions(let members): whose = members.count == 1 ? "a session" : "\(members.count) sessions"
-        }
-        guard removals["\(removal.reason.rawValue) \(whose)", default: Episode()].begins(at: loop.now) else { return }
-        let why: String
-        switch removal.reason {
-        case .evicted: why = "evicted, since the log is at its budget"
-        case .expired: why = "expired, being older than their ttl"
-        case .corrupt: why = "damaged on disk, and set aside"
-        }
-        logger.log(.warning, "messages of \(whose) are \(why); roost status says how many")
     }
 
     // MARK: Chores
