@@ -39,7 +39,9 @@ public final class Broker {
     let retained = RetainedMessages()
     private var refusedConnections = Episode()
     private var retainedLimit = Episode()
-    private var evictions = Episode()
+    private var refusedMessages = Episode()
+    /// By reason and whose messages they are.
+    var removals: [String: Episode] = [:]
     public internal(set) var routes: [Route] = []
     private var cache = DestinationCache()
     private var routesGeneration: UInt64 = 0
@@ -63,10 +65,7 @@ public final class Broker {
         self.access = access
         startedAt = log.loop.now
         log.onRoom = { [unowned self] in replayWaiting() }
-        log.onEviction = { [unowned self] in
-            guard evictions.begins(at: loop.now) else { return }
-            logLine(.warning, "a byte budget is used up: the oldest messages of the lowest priority are given up")
-        }
+        log.onRemoval = { [unowned self] stream, removal in messagesLeft(stream, removal) }
         restore(state)
         scheduleTidying()
     }
@@ -100,7 +99,7 @@ public final class Broker {
 
     /// A client has connected.
     public func accept(_ stream: ByteStream, listener: ListenerOptions) {
-        guard connections.count < listener.maximumConnections,
+        guard listener.connectionCount < listener.maximumConnections,
             limits.connections == 0 || connections.count < limits.connections
         else {
             if refusedConnections.begins(at: loop.now) {
@@ -111,12 +110,15 @@ public final class Broker {
         }
         let connection = Connection(stream, listener: listener, broker: self)
         connections[ObjectIdentifier(connection)] = connection
+        listener.connectionCount += 1
         figures.connectionsAccepted += 1
         figures.maximumConnections = max(figures.maximumConnections, connections.count)
     }
 
     func forget(_ connection: Connection) {
-        connections[ObjectIdentifier(connection)] = nil
+        if connections.removeValue(forKey: ObjectIdentifier(connection)) != nil {
+            connection.listener.connectionCount -= 1
+        }
         waitingConnections[ObjectIdentifier(connection)] = nil
     }
 
@@ -229,6 +231,9 @@ public final class Broker {
             return .done(destinations.isEmpty ? .noMatchingSubscribers : .success)
         }
         guard !log.isRefusing else {
+            if refusedMessages.begins(at: loop.now) {
+                logLine(.warning, "the store takes nothing now: messages that must be kept are refused")
+            }
             guard publish.qos == .atMostOnce else { return .done(.quotaExceeded) }
             figures.dropped += 1
             deliver(publish, destinations, message: nil)

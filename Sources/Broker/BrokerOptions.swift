@@ -32,8 +32,9 @@ public struct BrokerLimits: Sendable, Equatable {
 
 public enum AnonymousPolicy: Sendable { case loopback, always, never }
 
-/// One listener's, shared by all its connections.
-public final class ListenerOptions: Sendable {
+/// One listener's, shared by all its connections, which count themselves here.
+public final class ListenerOptions {
+    var connectionCount = 0
     public let anonymous: AnonymousPolicy
     public let maximumConnections: Int
     public let limits: BrokerLimits

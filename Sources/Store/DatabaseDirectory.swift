@@ -7,13 +7,16 @@ final class DatabaseDirectory {
 
     private var ballastPath: String { path + "/ballast" }
 
+    /// The group may pass through to the admin socket; the files are the owner's alone.
+    private static let mode: mode_t = 0o750
+
     private static func make(_ path: String) throws(StoreError) {
-        if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        if mkdir(path, mode) == 0 || errno == EEXIST { return }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
             throw .notWritable(path: path, errno: errno)
         }
         try make(String(path[..<slash]))
-        if mkdir(path, 0o700) != 0, errno != EEXIST { throw .notWritable(path: path, errno: errno) }
+        if mkdir(path, mode) != 0, errno != EEXIST { throw .notWritable(path: path, errno: errno) }
     }
 
     /// Creates the directory, and those it is in, where they are missing, and locks it.

@@ -97,12 +97,12 @@ public final class Log {
     public private(set) var evictedMessages: UInt64 = 0
     public private(set) var expiredMessages: UInt64 = 0
     private var closed: (() -> Void)?
+    /// Told what left the log before its destinations had it.
+    public var onRemoval: ((StreamRecord, Removal) -> Void)?
     /// Told when the store starts or stops failing.
     public var onHealth: ((StoreError?) -> Void)?
     /// Told at the end of the first tick that finds room, once for each time that `isRoomAwaited` was set.
     public var onRoom: (() -> Void)?
-    /// Told when messages were evicted for a byte budget.
-    public var onEviction: (() -> Void)?
     /// Somebody waits until the log isn't full any more.
     public var isRoomAwaited = false
 
@@ -557,13 +557,12 @@ public final class Log {
     private func take(_ removed: [Removal]) {
         for removal in removed {
             switch removal.reason {
-            case .evicted:
-                evictedMessages += removal.last - removal.first + 1
-                onEviction?()
+            case .evicted: evictedMessages += removal.last - removal.first + 1
             case .expired: expiredMessages += removal.last - removal.first + 1
             case .corrupt: break
             }
             guard let stream = streams[removal.stream] else { continue }
+            onRemoval?(stream.record, removal)
             stream.removed(removal.first, through: removal.last)
             if let queue = routeQueues[ObjectIdentifier(stream)] { queue.removed(removal, from: stream) }
             for membership in stream.memberships { membership.removed(removal.first, through: removal.last) }

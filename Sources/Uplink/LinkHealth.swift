@@ -11,6 +11,8 @@ struct LinkHealth {
     private(set) var smoothedMilliseconds = 0.0
     /// `smoothedMilliseconds` is only the connection's own time, which counts several round trips.
     private var isGuess = true
+    /// What the log decides by: before the first acknowledgement the link has the benefit of the doubt.
+    var settlingMilliseconds: Double { isGuess ? 0 : smoothedMilliseconds }
     private var lastAnswer = Instant(nanoseconds: 0)
 
     /// `roundTrip` is the connection's own first sample.

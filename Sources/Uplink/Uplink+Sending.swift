@@ -70,7 +70,7 @@ extension Uplink {
         let hasRoom = client.room > 0
         for sender in senders {
             let link = RouteLink(
-                state: health.state, smoothedMilliseconds: health.smoothedMilliseconds,
+                state: health.state, smoothedMilliseconds: health.settlingMilliseconds,
                 hasRoom: hasRoom && sender.hasRoom)
             if sender.queue.link != link { sender.queue.link = link }
         }
