@@ -1,0 +1,87 @@
+import EventLoop
+import MQTT
+
+/// Messages come in, and wait for their destinations or for the writer.
+extension Log {
+    /// Takes a message for its durable destinations.
+    ///
+    /// - Parameters:
+    ///   - streams: routes and session sets; each counts the message once.
+    ///   - retained: the message also becomes (or, empty, removes) the retained message of its topic.
+    ///   - changes: belong with the message and are committed with it.
+    ///   - isHeld: no destination sees the message before its commit; `committed` is called then, before they do.
+    ///   - waiter: told once when the message is safe.
+    public func append(
+        _ message: Message, to streams: [LogStream], retained: Bool = false, changes: [Change] = [],
+        isHeld: Bool = false, waiter: (any SafetyWaiter)?, ticket: UInt64 = 0, committed: (() -> Void)? = nil
+    ) {
+        message.isHeld = isHeld
+        message.waiter = waiter
+        message.ticket = ticket
+        for stream in streams { _ = stream.append(message, destinations: max(stream.memberships.count, 1)) }
+        var mustCommit = isHeld || !changes.isEmpty
+        if retained {
+            retain(message)
+            mustCommit = mustCommit || waiter != nil
+        }
+        if !changes.isEmpty || isHeld {
+            dueChanges.append(contentsOf: changes)
+            message.unsafeParts += 1
+            dueParts.append(message)
+        }
+        if isHeld { dueHeld.append(message) }
+        if let committed { dueActions.append(committed) }
+        if mustCommit { askForGroup() }
+        if mustCommit {
+            for stream in streams { commitSoon(stream) }
+        } else if options.isRelaxed {
+            for stream in streams { commitLazily(stream) }
+        } else if waiter != nil {
+            settleOrCommit(message, streams)
+        } else {
+            for stream in streams where stream.keepsUnawaited { commitLazily(stream) }
+        }
+        if options.isRelaxed, !mustCommit { message.answer(.success) }
+    }
+
+    func settleOrCommit(_ message: Message, _ streams: [LogStream]) {
+        guard options.settle > .zero, streams.allSatisfy({ $0.unsettleable == 0 }) else {
+            for stream in streams { commitSoon(stream) }
+            return
+        }
+        settling.append((loop.now + options.settle, message, streams))
+        if settleTimer == nil { armSettleTimer() }
+    }
+
+    func retain(_ message: Message) {
+        let topic = [UInt8](message.topic)
+        let record =
+            message.payload.isEmpty
+            ? nil
+            : RetainedRecord(
+                packet: [UInt8](message.packet), receivedAt: message.receivedAt, expiresAt: message.expiresAt)
+        dueRetained[topic] = .some(record)
+        guard message.waiter != nil else {
+            armLazyTimer()
+            return
+        }
+        message.unsafeParts += 1
+        dueParts.append(message)
+    }
+
+    /// The stream's unwritten messages go to the writer at the end of this tick.
+    func commitSoon(_ stream: LogStream) {
+        guard !stream.isDue else { return }
+        stream.isDue = true
+        dueStreams.append(stream)
+        askForGroup()
+    }
+
+    /// ... by the commit timer.
+    func commitLazily(_ stream: LogStream) {
+        guard !stream.isLazilyDue, stream.hasUnsubmitted else { return }
+        stream.isLazilyDue = true
+        lazyStreams.append(stream)
+        armLazyTimer()
+    }
+}

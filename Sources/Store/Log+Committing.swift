@@ -1,0 +1,179 @@
+import EventLoop
+import MQTT
+
+/// What goes to the writer, and when: with this tick, by the commit timer, or once the settle window is over.
+extension Log {
+    /// Commits changes to the ordinary tables with this tick's group; `then` runs when they are on disk.
+    public func commit(_ changes: [Change], then action: (() -> Void)? = nil) {
+        dueChanges.append(contentsOf: changes)
+        if let action { dueActions.append(action) }
+        askForGroup()
+    }
+
+    /// What the stream holds unwritten goes to the writer with this tick's group.
+    public func commitStream(_ stream: LogStream) { if stream.hasUnsubmitted { commitSoon(stream) } }
+
+    /// A change nobody waits for: it is written with the next group that has changes, or by the commit timer.
+    ///
+    /// Where a group goes with this tick anyway, the change goes with it: put off, it would overtake the changes before it,
+    /// and a session that was removed would leave rows behind.
+    public func lazily(_ change: Change) {
+        guard dueChanges.isEmpty else {
+            dueChanges.append(change)
+            return
+        }
+        lazyChanges.append(change)
+        armLazyTimer()
+    }
+
+    func positionChanged(_ membership: SessionQueue.Membership) {
+        guard !membership.isDirty else { return }
+        membership.isDirty = true
+        lazyPositions.append(membership)
+        armLazyTimer()
+    }
+
+    /// Commits everything at the end of this tick, and calls back when it is on disk.
+    public func commitAll(then action: @escaping () -> Void) {
+        commitEverything()
+        flushLazily()
+        dueActions.append(action)
+        askForGroup()
+    }
+
+    /// Commits everything that waits, notes a clean end, and closes the store.
+    public func close(_ lastChanges: [Change], then action: @escaping () -> Void) {
+        var ended = run
+        ended.bootMilliseconds = clock.bootMilliseconds
+        ended.storeMilliseconds = clock.now
+        ended.wallOffset = clock.wallOffset
+        ended.clockSet = clock.isSet
+        ended.synchronised = clock.isSynchronised
+        ended.endedCleanly = true
+        commitEverything()
+        flushLazily()
+        dueChanges.append(contentsOf: lastChanges)
+        dueChanges.append(.run(ended))
+        closed = action
+        submitGroup()
+        engine.submit(.close)
+    }
+
+    /// Something became due, perhaps after this tick's hook has run or between two ticks: a group goes in any case.
+    func askForGroup() {
+        guard !isGroupAsked else { return }
+        isGroupAsked = true
+        loop.onNextTickEnd { [unowned self] in
+            isGroupAsked = false
+            submitGroup()
+        }
+    }
+
+    func armLazyTimer() {
+        guard lazyTimer == nil else { return }
+        lazyTimer = loop.schedule(after: options.commit) { [unowned self] in
+            lazyTimer = nil
+            flushLazily()
+            if !dueRetained.isEmpty { hasDueRetained = true }
+        }
+    }
+
+    func flushLazily() {
+        for stream in lazyStreams {
+            stream.isLazilyDue = false
+            if stream.hasUnsubmitted { commitSoon(stream) }
+        }
+        lazyStreams = []
+        takeLazyChanges()
+        if !dueRetained.isEmpty { hasDueRetained = true }
+    }
+
+    func takeLazyChanges() {
+        for membership in lazyPositions {
+            membership.isDirty = false
+            membership.trimStream()
+            guard membership.isJoined, membership.stream.isRecorded else { continue }
+            dueChanges.append(
+                .position(membership.stream.record.id, membership.member.session, membership.position))
+        }
+        lazyPositions = []
+        dueChanges.append(contentsOf: lazyChanges)
+        lazyChanges = []
+    }
+
+    func armSettleTimer() {
+        guard let first = settling.first else { return }
+        let wait = first.deadline - loop.now
+        settleTimer = loop.schedule(after: max(wait, .milliseconds(1))) { [unowned self] in
+            settleTimer = nil
+            endSettling()
+        }
+    }
+
+    func endSettling() {
+        while let first = settling.first, first.message.isSafe || first.deadline <= loop.now {
+            if !first.message.isSafe { for stream in first.streams { commitSoon(stream) } }
+            settling.removeFirst()
+        }
+        if settleTimer == nil { armSettleTimer() }
+    }
+
+    func tickEnd() {
+        while let first = settling.first, first.message.isSafe { settling.removeFirst() }
+        if meter.bytes > options.memoryBytes / 2 { commitEverything() }
+        submitGroup()
+        if meter.bytes > options.memoryBytes { unload() }
+        guard isRoomAwaited, !isFull else { return }
+        isRoomAwaited = false
+        onRoom?()
+    }
+
+    /// Memory is getting short: what is on disk can leave it, so nothing waits for its destinations any longer.
+    func commitEverything() {
+        for stream in streams.values where stream.hasUnsubmitted { commitSoon(stream) }
+    }
+
+    func submitGroup() {
+        let hasRetained = hasDueRetained || !dueParts.isEmpty
+        guard !dueStreams.isEmpty || !dueChanges.isEmpty || !dueActions.isEmpty || hasRetained else { return }
+        // A change never overtakes one that was put off.
+        if !dueChanges.isEmpty {
+            let now = dueChanges
+            dueChanges = []
+            takeLazyChanges()
+            dueChanges.append(contentsOf: now)
+        }
+        lastGroup += 1
+        var group = Group(number: lastGroup, streams: [], parts: dueParts, held: dueHeld, actions: dueActions)
+        var records: [Change] = []
+        var segments: [SegmentWrite] = []
+        for stream in dueStreams {
+            stream.isDue = false
+            let taken = stream.takeUnsubmitted()
+            group.streams.append((stream, stream.submittedBelow))
+            guard let first = taken.first?.first else { continue }
+            for membership in stream.memberships where membership.hasPassed(beyond: first) {
+                positionChanged(membership)
+            }
+            if !stream.isRecorded {
+                stream.isRecorded = true
+                records.append(.stream(stream.record))
+            }
+            segments.append(contentsOf: taken)
+            for segment in taken { submittedBytes += UInt64(segment.packets.count) }
+        }
+        var changes = records
+        changes.append(contentsOf: dueChanges)
+        for (topic, record) in dueRetained { changes.append(.retained(topic: topic, record)) }
+        hasDueRetained = false
+        dueRetained = [:]
+        dueStreams = []
+        dueChanges = []
+        dueParts = []
+        dueHeld = []
+        dueActions = []
+        submittedGroups += 1
+        groups.append(group)
+        engine.submit(.commit(CommitGroup(number: lastGroup, segments: segments, changes: changes)))
+    }
+}

@@ -1,0 +1,55 @@
+/// What the database held when it was opened.
+public struct StoredState: Sendable {
+    public struct Stream: Sendable {
+        public var record: StreamRecord
+        /// Every destination has passed the numbers below.
+        public var trimmedBelow: UInt64
+        /// First and last number on disk; nil: nothing is.
+        public var numbers: ClosedRange<UInt64>?
+        public var messages: Int
+        /// Of packets, before compression.
+        public var bytes: Int
+        /// Store time of receipt of the oldest message on disk.
+        public var oldest: Int64
+        /// By session, for session streams.
+        public var positions: [SessionID: Position]
+
+        public init(
+            record: StreamRecord, trimmedBelow: UInt64, numbers: ClosedRange<UInt64>?, messages: Int, bytes: Int,
+            oldest: Int64, positions: [SessionID: Position]
+        ) {
+            self.record = record
+            self.trimmedBelow = trimmedBelow
+            self.numbers = numbers
+            self.messages = messages
+            self.bytes = bytes
+            self.oldest = oldest
+            self.positions = positions
+        }
+    }
+
+    public struct Session: Sendable {
+        public var record: SessionRecord
+        public var subscriptions: [SubscriptionRecord]
+        public var inbound: [UInt16]
+        public var outbound: [OutboundRecord]
+
+        public init(
+            record: SessionRecord, subscriptions: [SubscriptionRecord], inbound: [UInt16], outbound: [OutboundRecord]
+        ) {
+            self.record = record
+            self.subscriptions = subscriptions
+            self.inbound = inbound
+            self.outbound = outbound
+        }
+    }
+
+    public var runs: [RunRecord] = []
+    public var streams: [Stream] = []
+    public var sessions: [Session] = []
+    public var retained: [(topic: [UInt8], record: RetainedRecord)] = []
+    public var states: [(kind: StateKind, key: [UInt8], value: [UInt8])] = []
+    public var usedBytes = 0
+
+    public init() {}
+}
