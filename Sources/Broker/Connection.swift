@@ -82,7 +82,8 @@ public final class Connection {
     }
     var isAccepted: Bool { state == .accepted }
     /// More than enough waits to be sent: what can wait elsewhere does.
-    var isCongested: Bool { stream.unsentBytes > limits.outputBytes / 2 }
+    var isCongested: Bool { isCongested(with: 0) }
+    func isCongested(with more: Int) -> Bool { stream.unsentBytes + more > limits.outputBytes / 2 }
     var isOverflowing: Bool { stream.unsentBytes > limits.outputBytes }
 
     // MARK: Bytes in

@@ -33,13 +33,18 @@ final class RetainedMessages {
         bytes += message?.byteCount ?? 0
     }
 
-    func contains(_ topic: UnsafeRawBufferPointer) -> Bool {
+    func contains(_ topic: UnsafeRawBufferPointer) -> Bool { message(topic) != nil }
+
+    /// The lane sequence of the topic's message.
+    func laneSequence(_ topic: UnsafeRawBufferPointer) -> UInt64? { message(topic)?.laneSequence }
+
+    private func message(_ topic: UnsafeRawBufferPointer) -> Message? {
         var node = root
         for level in Self.levels(topic) {
-            guard let next = node.children[level] else { return false }
+            guard let next = node.children[level] else { return nil }
             node = next
         }
-        return node.message != nil
+        return node.message
     }
 
     private func remove(_ levels: ArraySlice<ArraySlice<UInt8>>, from node: Node) {

@@ -8,7 +8,7 @@ extension Session {
     /// A message was just appended for this session: it goes out at once if nothing is before it.
     func offer(_ membership: SessionQueue.Membership, _ number: UInt64, _ message: Message) {
         guard let connection, connection.isAccepted, !isBehind, hasRoom, resends.isEmpty, !message.isHeld,
-            !connection.isCongested, membership.isNext(number)
+            !isCongested(connection), membership.isNext(number)
         else {
             isBehind = true
             updateSettling()
@@ -18,11 +18,14 @@ extension Session {
         if !hasRoom { updateSettling() }
     }
 
+    /// What waits for its identifier's commit goes to the output as soon as that is over.
+    private func isCongested(_ connection: Connection) -> Bool { connection.isCongested(with: bindingBytes) }
+
     /// Sends what waits, as far as the client's window and our output buffer allow.
     func pump() {
         guard let connection, connection.isAccepted else { return }
         guard resend(on: connection) else { return }
-        while hasRoom, !connection.isCongested {
+        while hasRoom, !isCongested(connection) {
             guard deliverNext(on: connection) else { break }
         }
         updateSettling()
@@ -84,8 +87,10 @@ extension Session {
         guard let id else { return }
         let record = OutboundRecord(
             identifier: identifier, stream: item.membership.stream.record.id, number: item.number, released: false)
+        bindingBytes += item.message.byteCount
         broker.log.commitStream(item.membership.stream)
         broker.log.commit([.outbound(id, record)]) { [self] in
+            bindingBytes -= item.message.byteCount
             guard outbound[identifier]?.state == .binding, outbound[identifier]?.number == item.number else {
                 return
             }

@@ -68,6 +68,8 @@ public final class Session {
     var window = 0
     /// Something waits that could not be sent at once.
     var isBehind = false
+    /// Bytes of messages whose identifiers are on their way to the disk.
+    var bindingBytes = 0
     var inbound: [UInt16: Inbound] = [:]
     var waiting: Deque<Waiting> = []
     var waitingBytes = 0

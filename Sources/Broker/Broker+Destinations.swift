@@ -1,0 +1,63 @@
+import MQTT
+import Store
+
+/// Who wants the messages of a topic.
+extension Broker {
+    /// Adds a route; of one uplink's, the first that matches takes a message.
+    public func add(_ route: Route) {
+        routes.append(route)
+        routesGeneration += 1
+    }
+
+    /// nil: the topic has too many levels.
+    func destinations(of topic: UnsafeRawBufferPointer, _ origin: Origin) -> Destinations? {
+        let generation = tree.generation &+ routesGeneration << 32
+        let hash = cache.hash(topic)
+        let found: Destinations
+        if let known = cache.find(topic, hash: hash, generation: generation) {
+            found = known
+        } else {
+            guard TopicName.levels(topic) <= limits.topicLevels else { return nil }
+            found = work(out: topic, without: nil)
+            cache.insert(topic, hash: hash, found)
+        }
+        if found.hasNoLocal, case .client(let session) = origin { return work(out: topic, without: session) }
+        return found
+    }
+
+    func work(out topic: UnsafeRawBufferPointer, without publisher: Session?) -> Destinations {
+        let destinations = Destinations()
+        var deliveries: [ObjectIdentifier: Destinations.Delivery] = [:]
+        tree.match(topic) { interest in
+            let subscription = interest.subscription
+            if subscription.noLocal {
+                destinations.hasNoLocal = true
+                if interest.session === publisher { return }
+            }
+            let key = ObjectIdentifier(interest.session)
+            var delivery =
+                deliveries[key]
+                ?? Destinations.Delivery(
+                    session: interest.session, qos: subscription.qos, retainAsPublished: false,
+                    subscriptionIdentifiers: [], noLocal: subscription.noLocal)
+            delivery.qos = max(delivery.qos, subscription.qos)
+            delivery.retainAsPublished = delivery.retainAsPublished || subscription.retainAsPublished
+            if subscription.identifier != 0 { delivery.subscriptionIdentifiers.append(subscription.identifier) }
+            deliveries[key] = delivery
+        }
+        for delivery in deliveries.values {
+            if delivery.session.isDurable, delivery.qos != .atMostOnce {
+                destinations.durable.append(delivery)
+            } else {
+                destinations.direct.append(delivery)
+            }
+        }
+        var uplinks: Set<String> = []
+        for route in routes where !uplinks.contains(route.uplink) {
+            guard route.filter.withUnsafeBytes({ TopicFilter.matches(filter: $0, topic: topic) }) else { continue }
+            uplinks.insert(route.uplink)
+            destinations.routes.append(route)
+        }
+        return destinations
+    }
+}

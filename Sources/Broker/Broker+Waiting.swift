@@ -1,0 +1,69 @@
+import EventLoop
+import MQTT
+import Store
+
+/// What happens to publishers while the store can't take their messages.
+extension Broker {
+    /// The store can't take this PUBLISH now: its connection holds it.
+    func mustWait(_ packet: RawPacket, from connection: Connection) -> Bool {
+        guard log.isRefusing else { return log.isFull }
+        return connection.version != .v5 && (packet.flags >> 1) & 3 > 0 && needsStore(packet, from: connection)
+    }
+
+    /// The message can't be acknowledged without being kept. What isn't valid is found out when it is taken.
+    func needsStore(_ packet: RawPacket, from connection: Connection) -> Bool {
+        guard let session = connection.session, let publish = try? PublishView(packet, version: connection.version),
+            let destinations = destinations(of: publish.topic, .client(session))
+        else { return false }
+        return publish.retain || !destinations.durable.isEmpty || !destinations.routes.isEmpty
+            || (publish.qos == .exactlyOnce && session.isDurable)
+    }
+
+    func waits(_ connection: Connection) {
+        waitingConnections[ObjectIdentifier(connection)] = connection
+        log.isRoomAwaited = true
+        startRefusing()
+    }
+
+    func replayWaiting() {
+        let waiting = waitingConnections
+        waitingConnections = [:]
+        for connection in waiting.values {
+            connection.replayHeld()
+            if !connection.held.isEmpty, connection.state == .accepted {
+                waitingConnections[ObjectIdentifier(connection)] = connection
+                log.isRoomAwaited = true
+            }
+        }
+    }
+
+    /// Never silence: who has waited ten seconds for an acknowledgement that the store can't give is closed, so that it
+    /// sends again when it comes back.
+    func startRefusing() {
+        guard refusalTimer == nil else { return }
+        refusalTimer = loop.schedule(after: .seconds(1)) { [unowned self] in
+            refusalTimer = nil
+            if !log.isRefusing, !log.isFull { replayWaiting() }
+            for connection in Array(waitingConnections.values) {
+                guard let since = connection.held.since, loop.now - since >= .seconds(10) else { continue }
+                logLine(.warning, "\(connection.name): closed, the store has not taken its messages for 10 s")
+                connection.disconnect(with: .quotaExceeded)
+            }
+            if log.failure != nil { closeUnanswered() }
+            if !waitingConnections.isEmpty || log.failure != nil { startRefusing() }
+        }
+    }
+
+    /// The store fails, or has recovered.
+    public func storeHealthChanged(_ error: StoreError?) {
+        failingSince = error == nil ? nil : loop.now
+        if error == nil { replayWaiting() } else { startRefusing() }
+    }
+
+    func closeUnanswered() {
+        guard let failingSince, loop.now - failingSince >= .seconds(10) else { return }
+        for connection in Array(connections.values) where connection.owesAnswers {
+            connection.disconnect(with: .quotaExceeded)
+        }
+    }
+}
