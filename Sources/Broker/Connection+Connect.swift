@@ -7,6 +7,7 @@ extension Connection {
     func connect(_ packet: RawPacket) throws(MQTTError) {
         var connect = try Connect(packet)
         version = connect.version
+        maximumPacketSize = connect.maximumPacketSize.map { Int($0) } ?? .max
         guard connect.authenticationMethod == nil else {
             throw refuse(.badAuthenticationMethod, "[MQTT-4.12.0-1] an Authentication Method that isn't known")
         }
@@ -34,7 +35,6 @@ extension Connection {
             throw refuse(.quotaExceeded, "too many connections or sessions")
         }
         state = .accepting
-        maximumPacketSize = connect.maximumPacketSize.map { Int($0) } ?? .max
         cleanStart = connect.cleanStart
         broker.open(connect, on: self) { [self] present in
             accept(connect, sessionPresent: present, assigned: assigned)
@@ -67,7 +67,14 @@ extension Connection {
             keepAlive = limits.keepAlive
             connack.serverKeepAlive = keepAlive
         }
-        write(connack.encode(version: version))
+        let answer = connack.encode(version: version)
+        guard answer.count <= maximumPacketSize else {
+            broker.logLine(.notice, "\(name): its Maximum Packet Size has no room for CONNACK")
+            isDisconnectedCleanly = true
+            close()
+            return
+        }
+        write(answer)
         startKeepAlive(keepAlive)
         session.window = min(Int(connect.receiveMaximum), Session.largestWindow)
         session.isBehind = true

@@ -131,7 +131,7 @@ public final class Connection {
         broker.figures.messagesReceived += 1
         switch packet.type {
         case .puback, .pubrec, .pubcomp:
-            session?.received(try Acknowledgement(packet, version: version))
+            try session?.received(try Acknowledgement(packet, version: version))
         case .pubrel:
             pubrel(try Acknowledgement(packet, version: version))
         case .subscribe:
@@ -158,7 +158,9 @@ public final class Connection {
 
     // MARK: Bytes out
 
+    /// What the client's Maximum Packet Size doesn't allow is left out [MQTT-3.1.2-24].
     func write(_ bytes: [UInt8]) {
+        guard bytes.count <= maximumPacketSize else { return }
         noteAnswer(bytes.count)
         broker.figures.messagesSent += 1
         broker.figures.bytesSent += UInt64(bytes.count)
@@ -173,6 +175,7 @@ public final class Connection {
         }
         let room = stream.output.reserve(Acknowledgement.maximumEncodedLength)
         let count = Acknowledgement.encode(type, identifier: identifier, reason: reason, version: version, into: room)
+        guard count <= maximumPacketSize else { return }
         stream.output.commit(count)
         noteAnswer(count)
         broker.figures.messagesSent += 1

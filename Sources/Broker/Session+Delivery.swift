@@ -233,10 +233,13 @@ extension Session {
         return true
     }
 
-    func received(_ acknowledgement: Acknowledgement) {
+    /// - Throws: 0x82 for an acknowledgement that the delivery's QoS, or how far it is, can't have [MQTT-4.3.2-4]
+    ///   [MQTT-4.3.3-5].
+    func received(_ acknowledgement: Acknowledgement) throws(MQTTError) {
         let identifier = acknowledgement.packetIdentifier
         guard let delivery = outbound[identifier] else {
-            if acknowledgement.type == .pubrec {
+            // A PUBREC that refuses has ended the exchange by itself [MQTT-4.3.3-4].
+            if acknowledgement.type == .pubrec, !acknowledgement.reason.isError {
                 connection?.sendAcknowledgement(.pubrel, identifier, .packetIdentifierNotFound)
             }
             return
@@ -256,8 +259,11 @@ extension Session {
         case (.pubcomp, .exactlyOnce, .released):
             measured(delivery)
             finish(identifier)
-        default:
+        case (.pubrec, .exactlyOnce, .recording), (_, .exactlyOnce, .binding):
+            // PUBREL is on its way; or the identifier was given just now, and this is about an older message.
             break
+        default:
+            throw MQTTError(.protocolError, "an acknowledgement out of turn")
         }
     }
 

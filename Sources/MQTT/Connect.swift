@@ -50,13 +50,17 @@ public struct Connect: Equatable, Sendable {
     }
 
     /// - Throws: an error whose `version` tells in which form to refuse, see `Connack.refusal(of:)`. 0x84 for a protocol
-    ///   that isn't ours; 0x85 for an empty Client Identifier where 3.1.1 asks for one; else 0x81 and 0x82.
+    ///   that isn't ours; 0x85 for an empty Client Identifier where 3.1 or 3.1.1 asks for one; else 0x81 and 0x82.
     public init(_ packet: RawPacket) throws(MQTTError) {
         var reader = ByteReader(packet.body)
-        let version = try Self.version(&reader)
+        let level = try Self.level(&reader)
+        let version = ProtocolVersion(rawValue: level) ?? .v311
         do throws(MQTTError) {
+            guard version != .v5 || packet.hasShortestRemainingLength else {
+                throw .malformed("[MQTT-1.5.5-1] a Remaining Length longer than it need be")
+            }
             self.init(version: version)
-            try readBody(&reader, level: version)
+            try readBody(&reader, level)
         } catch {
             throw MQTTError(error.reason, error.detail, version: version)
         }
@@ -64,29 +68,40 @@ public struct Connect: Equatable, Sendable {
 }
 
 extension Connect {
-    /// Protocol Name and level [MQTT-3.1.2-1] [MQTT-3.1.2-2].
-    private static func version(_ reader: inout ByteReader) throws(MQTTError) -> ProtocolVersion {
+    private static let oldestLevel: UInt8 = 3
+
+    /// Protocol Name and level: 3 of MQTT 3.1, or a `ProtocolVersion`'s [MQTT-3.1.2-1] [MQTT-3.1.2-2].
+    private static func level(_ reader: inout ByteReader) throws(MQTTError) -> UInt8 {
         let name = try reader.binary()
         let level = try reader.byte()
-        if name.elementsEqual("MQTT".utf8) {
-            if let version = ProtocolVersion(rawValue: level) { return version }
-            throw MQTTError(.unsupportedProtocolVersion, "[MQTT-3.1.2-2] a protocol level that is neither 4 nor 5")
+        let isMQTT = name.elementsEqual("MQTT".utf8)
+        let isOld = name.elementsEqual("MQIsdp".utf8)
+        if isMQTT && ProtocolVersion(rawValue: level) != nil || isOld && level == oldestLevel { return level }
+        // Who lays its CONNECT out as MQTT 5 does can read MQTT 5's answer.
+        let form: ProtocolVersion? = level >= ProtocolVersion.v5.rawValue && isLaidOut(reader, as: .v5) ? .v5 : nil
+        guard isMQTT || isOld || form != nil else {
+            throw .violation("[MQTT-3.1.2-1] a Protocol Name that is not MQTT")
         }
-        guard name.elementsEqual("MQIsdp".utf8), level == 3 else {
-            throw MQTTError(.unsupportedProtocolVersion, "[MQTT-3.1.2-1] a Protocol Name that is not MQTT")
-        }
-        return .v311
+        throw MQTTError(
+            .unsupportedProtocolVersion, "[MQTT-3.1.2-2] a protocol level that is neither 4 nor 5", version: form)
     }
 
-    private mutating func readBody(_ reader: inout ByteReader, level version: ProtocolVersion) throws(MQTTError) {
+    private static func isLaidOut(_ rest: ByteReader, as version: ProtocolVersion) -> Bool {
+        var rest = rest
+        var connect = Connect(version: version)
+        do throws(MQTTError) { try connect.readBody(&rest, version.rawValue) } catch { return false }
+        return true
+    }
+
+    private mutating func readBody(_ reader: inout ByteReader, _ level: UInt8) throws(MQTTError) {
         let flags = try reader.byte()
-        try Self.check(flags, version)
+        try Self.check(flags, level)
         cleanStart = flags & 0x02 != 0
         keepAlive = try reader.twoByteInteger()
         if version == .v5 { try readProperties(reader.properties()) }
 
         clientIdentifier = [UInt8](try reader.string())
-        guard !clientIdentifier.isEmpty || cleanStart || version == .v5 else {
+        guard !clientIdentifier.isEmpty || (cleanStart && level != Self.oldestLevel) || version == .v5 else {
             throw MQTTError(
                 .clientIdentifierNotValid, "[MQTT-3.1.3-8 of 3.1.1] no Client Identifier without Clean Session")
         }
@@ -96,13 +111,16 @@ extension Connect {
         try reader.expectEnd()
     }
 
-    private static func check(_ flags: UInt8, _ version: ProtocolVersion) throws(MQTTError) {
-        guard flags & 0x01 == 0 else { throw .malformed("[MQTT-3.1.2-3] the reserved Connect Flag") }
+    private static func check(_ flags: UInt8, _ level: UInt8) throws(MQTTError) {
+        // MQTT 3.1 doesn't use the bit, and doesn't ask for 0.
+        guard flags & 0x01 == 0 || level == oldestLevel else {
+            throw .malformed("[MQTT-3.1.2-3] the reserved Connect Flag")
+        }
         guard flags & 0x04 != 0 || flags & 0x38 == 0 else {
             throw .malformed("[MQTT-3.1.2-11] Will QoS or Will Retain without Will Flag")
         }
         guard flags & 0x18 != 0x18 else { throw .malformed("[MQTT-3.1.2-12] Will QoS 3") }
-        guard version == .v5 || flags & 0xC0 != 0x40 else {
+        guard level == ProtocolVersion.v5.rawValue || flags & 0xC0 != 0x40 else {
             throw .malformed("[MQTT-3.1.2-22 of 3.1.1] a password without a user name")
         }
     }

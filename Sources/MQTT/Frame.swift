@@ -15,6 +15,11 @@ public struct RawPacket {
         self.body = body
         self.length = length
     }
+
+    /// False: the Remaining Length was padded, which a CONNECT can be before its version is known.
+    var hasShortestRemainingLength: Bool {
+        length - body.count == 1 + VariableByteInteger.encodedLength(body.count)
+    }
 }
 
 /// What the front of a receive buffer holds.

@@ -48,17 +48,25 @@ import Testing
         #expect(connect == Connect(version: .v311, clientIdentifier: bytes("'c'"), cleanStart: true, keepAlive: 10))
     }
 
+    @Test("MQTT 3.1 leaves the lowest Connect Flag to chance") func mqisdpFlag() throws {
+        #expect(try decode(packet(0x10, "0006 'MQIsdp' 03 03 000A 0001 'c'"), .v311) != nil)
+    }
+
     private static func v311(_ rest: String) -> [UInt8] { packet(0x10, "0004 'MQTT' 04 " + rest) }
     private static func v5(_ rest: String) -> [UInt8] { packet(0x10, "0004 'MQTT' 05 " + rest) }
 
     private static let refused: [Refused] = [
         Refused(packet(0x10, ""), .malformedPacket, "empty"),
-        Refused(packet(0x10, "0004 'MQTX' 04 02 0000 0001 'c'"), .unsupportedProtocolVersion, "[MQTT-3.1.2-1] name"),
-        Refused(packet(0x10, "0004 'mqtt' 04 02 0000 0001 'c'"), .unsupportedProtocolVersion, "[MQTT-3.1.2-1] case"),
-        Refused(packet(0x10, "0000 04 02 0000 0001 'c'"), .unsupportedProtocolVersion, "[MQTT-3.1.2-1] no name"),
+        Refused(packet(0x10, "0004 'MQTX' 04 02 0000 0001 'c'"), .protocolError, "[MQTT-3.1.2-1] name"),
+        Refused(packet(0x10, "0004 'mqtt' 04 02 0000 0001 'c'"), .protocolError, "[MQTT-3.1.2-1] case"),
+        Refused(packet(0x10, "0000 04 02 0000 0001 'c'"), .protocolError, "[MQTT-3.1.2-1] no name"),
         Refused(packet(0x10, "0004 'MQTT' 03 02 0000 0001 'c'"), .unsupportedProtocolVersion, "[MQTT-3.1.2-2] 3"),
         Refused(packet(0x10, "0004 'MQTT' 06 02 0000 0001 'c'"), .unsupportedProtocolVersion, "[MQTT-3.1.2-2] 6"),
         Refused(packet(0x10, "0006 'MQIsdp' 04 02 0000 0001 'c'"), .unsupportedProtocolVersion, "MQIsdp of level 4"),
+        Refused(packet(0x10, "0004 'MQTT' 06 02 0000 00 0001 'c'"), .unsupportedProtocolVersion, "6, laid out as 5"),
+        Refused(packet(0x10, "0004 'MQTX' 05 02 0000 00 0001 'c'"), .unsupportedProtocolVersion, "name, laid out as 5"),
+        Refused(packet(0x10, "0006 'MQIsdp' 03 02 0000 0000"), .clientIdentifierNotValid, "3.1, no identifier"),
+        Refused(bytes("10 8E 00 0004 'MQTT' 05 02 0000 00 0001 'c'"), .malformedPacket, "[MQTT-1.5.5-1] padded, 5"),
         Refused(v311("03 0000 0001 'c'"), .malformedPacket, "[MQTT-3.1.2-3] reserved flag, 3.1.1"),
         Refused(v5("03 0000 00 0001 'c'"), .malformedPacket, "[MQTT-3.1.2-3] reserved flag, 5"),
         Refused(v311("0A 0000 0001 'c'"), .malformedPacket, "[MQTT-3.1.2-13] Will QoS without Will Flag"),
@@ -101,7 +109,10 @@ import Testing
         "The refusal's form follows the version",
         arguments: [
             ("0004 'MQTT' 06 02 0000 0000", "20 02 00 01" as String?),
-            ("0004 'MQTX' 04 02 0000 0000", "20 02 00 01"),
+            ("0004 'MQTT' 06 02 0000 00 0000", "20 03 00 84 00"),
+            ("0004 'MQTX' 05 02 0000 00 0000", "20 03 00 84 00"),
+            ("0004 'MQTX' 04 02 0000 0000", nil),
+            ("0006 'MQIsdp' 03 02 0000 0000", "20 02 00 02"),
             ("0004 'MQTT' 04 00 0000 0000", "20 02 00 02"),
             ("0004 'MQTT' 04 03 0000 0000", nil),
             ("0004 'MQTT' 05 03 0000 00 0000", "20 03 00 81 00"),
