@@ -6,7 +6,7 @@ extension Database {
         try commit([group])
     }
 
-    /// One transaction with all groups, in order: of each its segments, then its changes. On return it is on the disk (with
+    /// One transaction with all groups, in order: their segments, neighbours of one stream as one, then their changes. On return it is on the disk (with
     /// `strict` durability), and within the budget if `whenFull` is `.evict`; what went for that is returned.
     ///
     /// A segment whose numbers are there already takes the place of what is there: who isn't sure whether a commit was made
@@ -14,10 +14,8 @@ extension Database {
     public func commit(_ groups: [CommitGroup]) throws(StoreError) -> (usedBytes: Int, removed: [Removal]) {
         try checkpointIfDue()
         return try transaction { () throws(SQLiteError) in
-            for group in groups {
-                for segment in group.segments { try insert(segment) }
-                for change in group.changes { try apply(change) }
-            }
+            for segment in SegmentMerging.merge(groups) { try insert(segment) }
+            for group in groups { for change in group.changes { try apply(change) } }
             let removed = options.whenFull == .evict ? try enforceBudgets() : []
             try writeCounters(all: uncounted >= Self.countInterval)
             usedBytes = try usedPages()

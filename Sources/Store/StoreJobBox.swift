@@ -31,10 +31,18 @@ final class StoreJobBox: @unchecked Sendable {
         pthread_cond_signal(condition)
     }
 
-    /// Waits for work.
-    func next() -> StoreJobs.Work {
+    /// Waits for work. Commits wait until `gathering` for company; reads don't.
+    func next(gathering: timespec?) -> StoreJobs.Work {
         locked {
             while true {
+                if var deadline = gathering, !jobs.isClosing {
+                    if let work = jobs.next(readsOnly: true) { return work }
+                    guard !jobs.isEmpty else {
+                        pthread_cond_wait(condition, mutex)
+                        continue
+                    }
+                    if pthread_cond_timedwait(condition, mutex, &deadline) != ETIMEDOUT { continue }
+                }
                 if let work = jobs.next() { return work }
                 pthread_cond_wait(condition, mutex)
             }

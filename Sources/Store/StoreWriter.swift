@@ -36,6 +36,8 @@ public final class StoreWriter: StoreEngine, Sendable {
         let jobs: StoreJobBox
         let worker: StoreWorker
 
+        private var gathering = Gathering()
+
         init(jobs: StoreJobBox, worker: StoreWorker) {
             self.jobs = jobs
             self.worker = worker
@@ -46,12 +48,14 @@ public final class StoreWriter: StoreEngine, Sendable {
             var signals = sigset_t()
             sigfillset(&signals)
             pthread_sigmask(SIG_SETMASK, &signals, nil)
-            while worker.isFailing ? retry() : perform(jobs.next()) {}
+            while worker.isFailing ? retry() : perform(jobs.next(gathering: gathering.deadline)) {}
         }
 
         /// Whether there will be more.
         private func perform(_ work: StoreJobs.Work) -> Bool {
+            gathering.begin(work)
             worker.perform(work)
+            gathering.end(work)
             if worker.hasSpaceToGive { worker.retry() }
             if case .close = work { return false }
             return true
