@@ -96,7 +96,8 @@ extension Connection {
         }
         // Any other reason leaves the Will Message to be published [MQTT-3.1.2-10].
         isDisconnectedCleanly = packet.reason == .normalDisconnection
-        close()
+        // What was answered in the same tick still goes out.
+        closeGently()
     }
 }
 

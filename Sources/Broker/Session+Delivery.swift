@@ -73,7 +73,7 @@ extension Session {
         let identifier = takeIdentifier()
         outbound[identifier] = Outbound(
             state: qos == .exactlyOnce ? .binding : .published, qos: qos, membership: item.membership,
-            number: item.number, laneSequence: item.message.laneSequence, sentAt: broker.loop.now)
+            number: item.number, order: takeOrder(), sentAt: broker.loop.now)
         guard qos == .exactlyOnce else {
             connection.send(
                 item.message, qos: qos, member: member, identifier: identifier, isDuplicate: false, now: now)
@@ -95,6 +95,7 @@ extension Session {
                 return
             }
             outbound[identifier]?.state = .published
+            outbound[identifier]?.order = takeOrder()
             outbound[identifier]?.isSent = connection != nil
             // A connection that came meanwhile sends it again by itself.
             guard let connection, !resends.contains(identifier) else { return }
@@ -107,16 +108,21 @@ extension Session {
 
     // MARK: Again, on a new connection
 
-    /// What the client has not acknowledged goes first, under its old identifiers [MQTT-4.4.0-1].
+    /// What the client has not acknowledged goes first, under its old identifiers [MQTT-4.4.0-1] and in the order of its
+    /// first sending [MQTT-4.6.0-1]: at QoS 2 that is later than at QoS 1, by a commit.
     func prepareResends() {
         resends = []
         for (identifier, _) in outbound.sorted(by: {
-            ($0.value.laneSequence, $0.value.membership?.stream.record.id.rawValue ?? 0, $0.value.number)
-                < ($1.value.laneSequence, $1.value.membership?.stream.record.id.rawValue ?? 0, $1.value.number)
+            ($0.value.order, $0.value.membership?.stream.record.id.rawValue ?? 0, $0.value.number)
+                < ($1.value.order, $1.value.membership?.stream.record.id.rawValue ?? 0, $1.value.number)
         }) { resends.append(identifier) }
     }
 
-    /// False while a message has yet to be read from disk.
+    /// Of the deliveries that are open, those that this connection has seen fill its window [MQTT-3.3.4-7].
+    private var hasRoomToResend: Bool { outbound.count - resends.count < window }
+
+    /// False while a message has yet to be read from disk, or the window is full: it may be smaller than the last
+    /// connection's.
     private func resend(on connection: Connection) -> Bool {
         while let identifier = resends.first {
             guard !connection.isCongested else { return false }
@@ -131,6 +137,7 @@ extension Session {
                 // Its commit is on the way and sends what is due.
                 break
             case .published:
+                guard hasRoomToResend else { return false }
                 switch queue.reread(membership, delivery.number) {
                 case .loading: return false
                 case .end, .missing:

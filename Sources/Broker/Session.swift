@@ -23,8 +23,9 @@ public final class Session {
         var qos: QoS
         var membership: SessionQueue.Membership?
         var number: UInt64
-        /// The message's place among all that the session gets; 0: an earlier run sent it, before anything of this one.
-        var laneSequence: UInt64 = 0
+        /// Its place in the order in which the session's deliveries were first sent; 0: an earlier run sent it, before
+        /// anything of this one.
+        var order: UInt64 = 0
         var sentAt: Instant
         /// It was sent, or may have been in an earlier run: the next time is with DUP [MQTT-3.3.1-1].
         var isSent = true
@@ -62,6 +63,7 @@ public final class Session {
 
     var outbound: [UInt16: Outbound] = [:]
     private var lastIdentifier: UInt16 = 0
+    private var lastOrder: UInt64 = 0
     /// Identifiers to be sent again on a new connection, in the order of the first sending.
     var resends: Deque<UInt16> = []
     /// Deliveries that the client may have open at once.
@@ -107,6 +109,11 @@ public final class Session {
             lastIdentifier = lastIdentifier == .max ? 1 : lastIdentifier + 1
         } while outbound[lastIdentifier] != nil
         return lastIdentifier
+    }
+
+    func takeOrder() -> UInt64 {
+        lastOrder += 1
+        return lastOrder
     }
 
     var record: SessionRecord? {

@@ -192,4 +192,41 @@ struct FlowControlTests {
         #expect(deliveries.map(\.payload) == ["long", "ever"])
         #expect(deliveries.map(\.expiry) == [50, nil])
     }
+
+    @Test("[MQTT-3.3.4-7] what is sent again honours the new connection's Receive Maximum", arguments: [1, 2, 5])
+    func resendsHonourReceiveMaximum(receiveMaximum: UInt16) throws {
+        let node = try Node()
+        let client = try node.client("a", expiry: 3600, receiveMaximum: 4)
+        client.subscribed("t", .exactlyOnce)
+        let publisher = try node.client("publisher")
+        for number in 0..<6 { publisher.publish("t", "\(number)", number < 2 ? .exactlyOnce : .atLeastOnce) }
+        let first = client.takeDeliveries()
+        #expect(first.map(\.payload).sorted() == ["0", "1", "2", "3"])
+        client.drop()
+
+        let back = try node.client("a", clean: false, expiry: 3600, receiveMaximum: receiveMaximum)
+        var open: Set<UInt16> = []
+        var got: [String] = []
+        var isDone = false
+        while !isDone {
+            isDone = true
+            var finished: Set<UInt16> = []
+            for packet in back.take() {
+                isDone = false
+                if case .publish(let delivery) = packet {
+                    got.append(delivery.payload)
+                    open.insert(delivery.identifier)
+                    #expect(open.count <= Int(receiveMaximum))
+                    back.acknowledge(delivery.qos == .exactlyOnce ? .pubrec : .puback, delivery.identifier)
+                    if delivery.qos == .atLeastOnce { finished.insert(delivery.identifier) }
+                } else if case .acknowledgement(let pubrel) = packet {
+                    finished.insert(pubrel.packetIdentifier)
+                    back.acknowledge(.pubcomp, pubrel.packetIdentifier)
+                }
+            }
+            open.subtract(finished)
+        }
+
+        #expect(got == first.map(\.payload) + ["4", "5"])
+    }
 }

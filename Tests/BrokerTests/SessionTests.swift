@@ -245,4 +245,33 @@ struct SessionTests {
         #expect(other.takeMessages().last == "t=last/1")
         #expect(publisher.takeAcknowledgements().count == 21)
     }
+
+    @Test("[MQTT-4.6.0-1] what is sent again keeps the order of its first sending, whatever the QoS")
+    func resendsKeepTheirOrder() throws {
+        let node = try Node()
+        let client = try node.client("a", expiry: 3600)
+        client.subscribed("t", .exactlyOnce)
+        let publisher = try node.client("publisher")
+        for (number, qos) in [QoS.exactlyOnce, .atLeastOnce, .exactlyOnce, .atLeastOnce].enumerated() {
+            publisher.publish("t", "\(number)", qos)
+        }
+        let first = client.takeDeliveries()
+        client.drop()
+
+        let again = try node.client("a", clean: false, expiry: 3600).takeDeliveries()
+
+        #expect(first.count == 4)
+        #expect(again.map(\.identifier) == first.map(\.identifier))
+        #expect(again.map(\.payload) == first.map(\.payload))
+        #expect(again.map(\.isDuplicate) == Array(repeating: true, count: 4))
+    }
+
+    @Test func whatWasAnsweredBeforeADisconnectGoesOut() throws {
+        let node = try Node()
+        let client = try node.client("a")
+        client.send(Ping.request + Disconnect().encode(version: .v5))
+
+        #expect(client.take() == [.pingresp])
+        #expect(client.isClosed)
+    }
 }
