@@ -96,15 +96,25 @@ extension Session {
             }
             outbound[identifier]?.state = .published
             outbound[identifier]?.order = takeOrder()
-            outbound[identifier]?.isSent = connection != nil
-            // A connection that came meanwhile sends it again by itself.
+            outbound[identifier]?.isSent = false
+            // A connection that came meanwhile sends it by itself, and may have less room than the one before.
             guard let connection, !resends.contains(identifier) else { return }
+            guard resends.isEmpty, outbound.count <= window || sentCount <= window else {
+                resends.append(identifier)
+                isBehind = true
+                pump()
+                return
+            }
+            outbound[identifier]?.isSent = true
             outbound[identifier]?.sentAt = broker.loop.now
             connection.send(
                 item.message, qos: .exactlyOnce, member: item.membership.member, identifier: identifier,
                 isDuplicate: false, now: broker.log.clock.now)
         }
     }
+
+    /// Open deliveries that may go to the connection, or did: a walk, for when the window shrank.
+    private var sentCount: Int { outbound.count { $0.value.state != .binding } }
 
     // MARK: Again, on a new connection
 

@@ -229,4 +229,27 @@ struct FlowControlTests {
 
         #expect(got == first.map(\.payload) + ["4", "5"])
     }
+
+    @Test("[MQTT-3.3.4-7] what waited for its commit honours it, too")
+    func boundDeliveriesHonourReceiveMaximum() throws {
+        let node = try Node()
+        let client = try node.client("a", expiry: 3600, receiveMaximum: 3)
+        client.subscribed("t", .exactlyOnce)
+        let publisher = try node.client("publisher")
+        node.store.hold = true
+        for number in 0..<3 { publisher.publish("t", "\(number)", .exactlyOnce) }
+        #expect(client.takeDeliveries() == [])
+        client.drop()
+        let back = try node.client("a", clean: false, expiry: 3600, receiveMaximum: 1)
+        node.store.hold = false
+
+        for number in 0..<3 {
+            let delivery = try #require(back.takeDeliveries().first)
+            #expect("\(delivery)" == "t=\(number)/2")
+            #expect(back.takeDeliveries() == [])
+            back.acknowledge(.pubrec, delivery.identifier)
+            node.run()
+            back.acknowledge(.pubcomp, delivery.identifier)
+        }
+    }
 }
