@@ -54,3 +54,22 @@ final class AcknowledgementQueue: SafetyWaiter {
         }
     }
 }
+
+/// The three queues of a connection.
+final class Acknowledgements {
+    let pubacks: AcknowledgementQueue
+    let pubrecs: AcknowledgementQueue
+    let pubcomps: AcknowledgementQueue
+
+    init(_ connection: Connection) {
+        pubacks = AcknowledgementQueue(.puback, connection: connection)
+        pubrecs = AcknowledgementQueue(.pubrec, connection: connection)
+        pubcomps = AcknowledgementQueue(.pubcomp, connection: connection)
+    }
+
+    /// Acknowledgements that wait.
+    var count: Int { pubacks.count + pubrecs.count + pubcomps.count }
+
+    /// The connection is over.
+    func close() { for queue in [pubacks, pubrecs, pubcomps] { queue.connection = nil } }
+}

@@ -30,7 +30,7 @@ extension Broker {
         waitingConnections = [:]
         for connection in waiting.values {
             connection.replayHeld()
-            if !connection.held.isEmpty, connection.state == .accepted {
+            if connection.isHolding, connection.state == .accepted {
                 waitingConnections[ObjectIdentifier(connection)] = connection
                 log.isRoomAwaited = true
             }
@@ -45,7 +45,7 @@ extension Broker {
             refusalTimer = nil
             if !log.isRefusing, !log.isFull { replayWaiting() }
             for connection in Array(waitingConnections.values) {
-                guard let since = connection.held.since, loop.now - since >= .seconds(10) else { continue }
+                guard let since = connection.held?.since, loop.now - since >= .seconds(10) else { continue }
                 logLine(.warning, "\(connection.name): closed, the store has not taken its messages for 10 s")
                 connection.disconnect(with: .quotaExceeded)
             }

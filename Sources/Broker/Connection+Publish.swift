@@ -5,7 +5,7 @@ import Store
 extension Connection {
     /// PUBLISH from the client. False: it can't be taken yet, and reading is paused.
     func publish(_ packet: RawPacket) throws(MQTTError) -> Bool {
-        guard held.isEmpty, !broker.mustWait(packet, from: self) else { return hold(packet) }
+        guard !isHolding, !broker.mustWait(packet, from: self) else { return hold(packet) }
         try take(packet)
         return true
     }
@@ -139,6 +139,8 @@ extension Connection {
 
     private func hold(_ packet: RawPacket) -> Bool {
         let qos = (packet.flags >> 1) & 3
+        let held = held ?? HeldPublishes()
+        self.held = held
         if held.isFull {
             guard qos == 0 else {
                 stream.pauseReading()
@@ -155,6 +157,7 @@ extension Connection {
 
     /// The store has room again, or doesn't refuse any more: what waits goes first.
     func replayHeld() {
+        guard let held else { return }
         var failure: MQTTError?
         held.replay(now: broker.loop.now) { bytes in
             do throws(MQTTError) {

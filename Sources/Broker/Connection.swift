@@ -33,16 +33,15 @@ public final class Connection {
     /// Inbound Topic Aliases, 1 first; empty: not set.
     var aliases: [[UInt8]] = []
     // Made when first needed: most idle connections never publish.
-    private var openPubacks: AcknowledgementQueue?
-    private var openPubrecs: AcknowledgementQueue?
-    private var openPubcomps: AcknowledgementQueue?
-    var pubacks: AcknowledgementQueue { Self.opened(&openPubacks, .puback, self) }
-    var pubrecs: AcknowledgementQueue { Self.opened(&openPubrecs, .pubrec, self) }
-    var pubcomps: AcknowledgementQueue { Self.opened(&openPubcomps, .pubcomp, self) }
+    private var acknowledgements: Acknowledgements?
+    var pubacks: AcknowledgementQueue { opened().pubacks }
+    var pubrecs: AcknowledgementQueue { opened().pubrecs }
+    var pubcomps: AcknowledgementQueue { opened().pubcomps }
     /// Packet Identifiers of QoS 2 messages that came on this connection and whose PUBREL hasn't.
     var openExactlyOnce: Set<UInt16> = []
     /// Publishes that wait until the store can take them.
-    var held = HeldPublishes()
+    var held: HeldPublishes?
+    var isHolding: Bool { held.map { !$0.isEmpty } ?? false }
     var isDisconnectedCleanly = false
     /// Bytes of answers written while the output was over its limit: a client that asks on and on and reads nothing.
     private var unreadAnswers = 0
@@ -64,12 +63,10 @@ public final class Connection {
         }
     }
 
-    private static func opened(
-        _ queue: inout AcknowledgementQueue?, _ type: PacketType, _ connection: Connection
-    ) -> AcknowledgementQueue {
-        if let queue { return queue }
-        let made = AcknowledgementQueue(type, connection: connection)
-        queue = made
+    private func opened() -> Acknowledgements {
+        if let acknowledgements { return acknowledgements }
+        let made = Acknowledgements(self)
+        acknowledgements = made
         return made
     }
 
@@ -77,8 +74,7 @@ public final class Connection {
     var unanswered = 0
     /// Answers wait for the store.
     var owesAnswers: Bool {
-        (openPubacks?.count ?? 0) + (openPubrecs?.count ?? 0) + (openPubcomps?.count ?? 0) + unanswered > 0
-            || state == .accepting
+        (acknowledgements?.count ?? 0) + unanswered > 0 || state == .accepting
     }
     var isAccepted: Bool { state == .accepted }
     /// More than enough waits to be sent: what can wait elsewhere does.
@@ -326,10 +322,8 @@ public final class Connection {
         guard state != .closed else { return }
         state = .closed
         broker.loop.cancel(timer)
-        openPubacks?.connection = nil
-        openPubrecs?.connection = nil
-        openPubcomps?.connection = nil
-        held.removeAll()
+        acknowledgements?.close()
+        held = nil
         broker.connectionEnded(self)
     }
 }

@@ -2,7 +2,7 @@ import EventLoop
 import MQTT
 
 /// PUBLISH packets that the store can't take yet, in their order, while the packets between them are served.
-struct HeldPublishes: ~Copyable {
+final class HeldPublishes {
     private var bytes = ByteBuffer()
     /// Since when nothing was taken.
     private(set) var since: Instant?
@@ -13,24 +13,19 @@ struct HeldPublishes: ~Copyable {
     var isEmpty: Bool { bytes.isEmpty }
     var isFull: Bool { bytes.count >= Self.maximumBytes }
 
-    mutating func append(_ packet: UnsafeRawBufferPointer, now: Instant) {
+    func append(_ packet: UnsafeRawBufferPointer, now: Instant) {
         if since == nil { since = now }
         bytes.append(packet)
     }
 
     /// Offers the packets in order until one isn't taken.
-    mutating func replay(now: Instant, _ take: (UnsafeRawBufferPointer) -> Int) {
+    func replay(now: Instant, _ take: (UnsafeRawBufferPointer) -> Int) {
         while !bytes.isEmpty {
             let taken = bytes.withBytes(take)
             guard taken > 0 else { return }
             bytes.consume(taken)
             since = now
         }
-        since = nil
-    }
-
-    mutating func removeAll() {
-        bytes.removeAll()
         since = nil
     }
 }
