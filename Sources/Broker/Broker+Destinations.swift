@@ -39,7 +39,7 @@ extension Broker {
                 deliveries[key]
                 ?? Destinations.Delivery(
                     session: interest.session, qos: subscription.qos, retainAsPublished: false,
-                    subscriptionIdentifiers: [], noLocal: subscription.noLocal)
+                    subscriptionIdentifiers: [])
             delivery.qos = max(delivery.qos, subscription.qos)
             delivery.retainAsPublished = delivery.retainAsPublished || subscription.retainAsPublished
             if subscription.identifier != 0 { delivery.subscriptionIdentifiers.append(subscription.identifier) }

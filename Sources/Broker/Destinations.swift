@@ -11,7 +11,6 @@ final class Destinations {
         var qos: QoS
         var retainAsPublished: Bool
         var subscriptionIdentifiers: [UInt32]
-        var noLocal: Bool
     }
 
     /// Those that a message reaches only while they are connected: QoS 0 subscriptions, sessions that end with their

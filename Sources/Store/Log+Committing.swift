@@ -33,14 +33,6 @@ extension Log {
         armLazyTimer()
     }
 
-    /// Commits everything at the end of this tick, and calls back when it is on disk.
-    public func commitAll(then action: @escaping () -> Void) {
-        commitEverything()
-        flushLazily()
-        dueActions.append(action)
-        askForGroup()
-    }
-
     /// Commits everything that waits, notes a clean end, and closes the store.
     public func close(_ lastChanges: [Change], then action: @escaping () -> Void) {
         var ended = run
@@ -74,7 +66,6 @@ extension Log {
         lazyTimer = loop.schedule(after: options.commit) { [unowned self] in
             lazyTimer = nil
             flushLazily()
-            if !dueRetained.isEmpty { hasDueRetained = true }
         }
     }
 
