@@ -45,7 +45,12 @@ let package = Package(
         library(
             "Store",
             ["EventLoop", "MQTT", "CSQLite", "CLZ4", .product(name: "DequeModule", package: "swift-collections")]),
-        library("Broker", ["Store", "EventLoop", "MQTT", .product(name: "DequeModule", package: "swift-collections")]),
+        library(
+            "Broker",
+            [
+                "Store", "EventLoop", "MQTT", .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+            ]),
         library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
         library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"], small),
         .executableTarget(

@@ -73,6 +73,12 @@ extension Admin {
             "roost_store_submitted_bytes_total", .counter, "Bytes of messages handed to the writer, uncompressed.",
             log.submittedBytes)
         text.add("roost_store_evicted_messages_total", .counter, "Messages evicted for a budget.", log.evictedMessages)
+        text.add(
+            "roost_store_withdrawn_messages_total", .counter,
+            "Messages that were taken, and then refused since the disk failed.", log.withdrawnMessages)
+        text.add(
+            "roost_store_unwritten_acknowledgements_total", .counter,
+            "Messages acknowledged before they were on disk (store.durability = relaxed).", log.acknowledgedInMemory)
         text.add("roost_store_expired_messages_total", .counter, "Messages that were too old.", log.expiredMessages)
         text.add(
             "roost_disk_written_bytes_total", .counter, "Bytes this process has had written to storage.",

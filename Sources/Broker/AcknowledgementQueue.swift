@@ -39,6 +39,9 @@ final class AcknowledgementQueue: SafetyWaiter {
         connection?.sendAcknowledgement(type, identifier, reason)
     }
 
+    /// MQTT 3.1.1 has no words for it.
+    var hearsRefusals: Bool { connection?.version == .v5 }
+
     func messageIsSettled(ticket: UInt64, reason: ReasonCode) { settle(ticket, reason) }
 
     func settle(_ ticket: UInt64, _ reason: ReasonCode) {

@@ -13,6 +13,7 @@ extension Broker {
         switch removal.reason {
         case .evicted: why = "evicted, since the log is at its budget"
         case .expired: why = "expired, being older than their ttl"
+        case .unstored: return
         case .corrupt: why = "damaged on disk, and set aside"
         }
         logLine(.warning, "messages of \(whose) are \(why); roost status says how many")

@@ -43,8 +43,11 @@ extension Broker {
         let message = Message(
             publish, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now), meter: log.meter)
         if let inbound {
-            hold(message, destinations, streams, setsRetained, [inbound], waiter, ticket)
-            return .pending
+            guard log.options.isRelaxed else {
+                hold(message, destinations, streams, setsRetained, [inbound], waiter, ticket)
+                return .pending
+            }
+            log.lazily(inbound)
         }
         deliver(publish, destinations, message: message)
         if setsRetained { setRetained(message) }
@@ -63,6 +66,7 @@ extension Broker {
             message, to: streams, retained: setsRetained, changes: changes, isHeld: true, waiter: waiter,
             ticket: ticket
         ) { [unowned self] in
+            guard !message.isWithdrawn else { return }
             if setsRetained { setRetained(message) }
             deliver(message.view(at: log.clock.now), destinations, message: message)
         }

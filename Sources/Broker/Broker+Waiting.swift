@@ -49,7 +49,7 @@ extension Broker {
                 logLine(.warning, "\(connection.name): closed, the store has not taken its messages for 10 s")
                 connection.disconnect(with: .quotaExceeded)
             }
-            if log.failure != nil { closeUnanswered() }
+            if log.failure != nil { answerUnanswered() }
             if !waitingConnections.isEmpty || log.failure != nil { startRefusing() }
         }
     }
@@ -60,8 +60,12 @@ extension Broker {
         if error == nil { replayWaiting() } else { startRefusing() }
     }
 
-    func closeUnanswered() {
-        guard let failingSince, loop.now - failingSince >= .seconds(10) else { return }
+    /// What was taken before the disk failed: who can be told is told that it isn't kept, when the disk has had some time to
+    /// recover; who can't be, or waits for something else, is closed.
+    private func answerUnanswered() {
+        guard let failingSince else { return }
+        if loop.now - failingSince >= .seconds(5) { log.withdraw() }
+        guard loop.now - failingSince >= .seconds(10) else { return }
         for connection in Array(connections.values) where connection.owesAnswers {
             connection.disconnect(with: .quotaExceeded)
         }

@@ -71,11 +71,12 @@ public final class Broker {
         scheduleTidying()
     }
 
-    /// Sessions leave the streams of sets that exist no more, so that they don't pile up where subscriptions change.
+    /// Retained messages that have expired go; sessions leave the streams of sets that exist no more, so that they don't pile up where subscriptions change.
     private func scheduleTidying() {
         tidyingTimer = loop.schedule(after: Self.tidyingInterval) { [unowned self] in
             let idle = loop.now - Self.tidyingInterval
             for session in sessions.values { session.queue?.leaveFinishedStreams(idleSince: idle) }
+            retained.removeExpired(at: log.clock.now) { log.forgetRetained($0) }
             scheduleTidying()
         }
     }

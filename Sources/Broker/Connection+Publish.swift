@@ -103,6 +103,11 @@ extension Connection {
         }
         // An unknown one may have been removed a moment ago, on a connection that is gone, and still be on disk: the client
         // gives the identifier to another message as soon as it has PUBCOMP.
+        guard !broker.log.options.isRelaxed else {
+            broker.log.lazily(.inboundRemoved(id, identifier))
+            pubcomps.acknowledge(identifier, reason)
+            return
+        }
         let ticket = pubcomps.wait(identifier)
         broker.log.commit([.inboundRemoved(id, identifier)]) { [pubcomps] in pubcomps.settle(ticket, reason) }
     }
@@ -180,6 +185,8 @@ extension Connection {
 }
 
 extension Session: SafetyWaiter {
+    public var hearsRefusals: Bool { connection?.version == .v5 }
+
     /// A QoS 2 message is safe (or refused): its PUBREC may go, on whichever connection the session has by now.
     public func messageIsSettled(ticket: UInt64, reason: ReasonCode) {
         let identifier = UInt16(truncatingIfNeeded: ticket)

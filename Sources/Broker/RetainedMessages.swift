@@ -1,3 +1,4 @@
+import HeapModule
 import MQTT
 import Store
 
@@ -13,6 +14,16 @@ final class RetainedMessages {
     private(set) var bytes = 0
     /// Retained messages wait for nobody, so they don't count against the log's memory.
     private let meter = MemoryMeter()
+
+    /// When a topic's message may expire: it may have been replaced since.
+    private struct Expiry: Comparable {
+        let time: Int64
+        let topic: [UInt8]
+
+        static func < (a: Self, b: Self) -> Bool { a.time < b.time }
+    }
+
+    private var expiries = Heap<Expiry>()
 
     /// Sets the topic's retained message; nil removes it.
     func set(_ topic: UnsafeRawBufferPointer, _ message: Message?) {
@@ -31,6 +42,30 @@ final class RetainedMessages {
         node.message = message
         message?.charge(to: meter)
         bytes += message?.byteCount ?? 0
+        guard let message, message.expiresAt < .max else { return }
+        expiries.insert(Expiry(time: message.expiresAt, topic: [UInt8](topic)))
+        if expiries.count > 2 * count + Self.staleExpiries { forgetReplacedExpiries() }
+    }
+
+    private static let staleExpiries = 1024
+
+    private func forgetReplacedExpiries() {
+        expiries = Heap(
+            expiries.unordered.filter { expiry in
+                expiry.topic.withUnsafeBytes { message($0)?.expiresAt == expiry.time }
+            })
+    }
+
+    /// Removes what has expired at `now` (store time), and tells its topics.
+    func removeExpired(at now: Int64, _ removed: ([UInt8]) -> Void) {
+        while let next = expiries.min, next.time <= now {
+            expiries.removeMin()
+            next.topic.withUnsafeBytes { topic in
+                guard message(topic)?.expiresAt == next.time else { return }
+                set(topic, nil)
+                removed(next.topic)
+            }
+        }
     }
 
     func contains(_ topic: UnsafeRawBufferPointer) -> Bool { message(topic) != nil }

@@ -7,8 +7,8 @@ final class SubscriptionTree {
         /// `+` at this level.
         var anyLevel: Node?
         /// Subscriptions whose filter ends here, and those whose filter goes on with `#`.
-        var here: [Interest] = []
-        var below: [Interest] = []
+        var here = InterestList()
+        var below = InterestList()
 
         var isEmpty: Bool { children.isEmpty && anyLevel == nil && here.isEmpty && below.isEmpty }
     }
@@ -29,20 +29,8 @@ final class SubscriptionTree {
         generation += 1
         let (node, isBelow) = find(filter)
         let interest = Interest(session: session, subscription: subscription)
-        if isBelow {
-            replace(in: &node.below, interest)
-        } else {
-            replace(in: &node.here, interest)
-        }
-    }
-
-    private func replace(in list: inout [Interest], _ interest: Interest) {
-        if let index = list.firstIndex(where: { $0.session === interest.session }) {
-            list[index] = interest
-        } else {
-            list.append(interest)
-            count += 1
-        }
+        let isNew = isBelow ? node.below.insert(interest) : node.here.insert(interest)
+        if isNew { count += 1 }
     }
 
     private func find(_ filter: [UInt8]) -> (Node, isBelow: Bool) {
@@ -85,10 +73,8 @@ final class SubscriptionTree {
         }
     }
 
-    private func remove(_ session: Session, from list: inout [Interest]) {
-        guard let index = list.firstIndex(where: { $0.session === session }) else { return }
-        list.remove(at: index)
-        count -= 1
+    private func remove(_ session: Session, from list: inout InterestList) {
+        if list.remove(session) { count -= 1 }
     }
 
     /// Calls `body` for every subscription whose filter matches.

@@ -2,8 +2,8 @@
 /// SQLite reads each page that it gives back.
 extension Database {
     /// What one transaction deletes at most, beside its own work. A step of this size takes about as long as a commit.
-    static let sweepRows = 512
-    static let sweepBytes = 512 << 10
+    static let sweepRows = 256
+    static let sweepBytes = 256 << 10
 
     /// Segments wait to be deleted.
     var hasPassedSegments: Bool { !unswept.isEmpty }

@@ -18,13 +18,18 @@ extension Log {
         message.isHeld = isHeld
         message.waiter = waiter
         message.ticket = ticket
+        message.isRetainedToo = retained
         for stream in streams { _ = stream.append(message, destinations: max(stream.memberships.count, 1)) }
         var mustCommit = isHeld || !changes.isEmpty
         if retained {
-            retain(message)
-            mustCommit = mustCommit || waiter != nil
+            let isAwaited = waiter != nil && !options.isRelaxed
+            retain(message, isAwaited: isAwaited)
+            mustCommit = mustCommit || isAwaited
         }
         if !changes.isEmpty || isHeld {
+            if case .inbound(let session, let identifier) = changes.first {
+                message.undo = .inboundRemoved(session, identifier)
+            }
             dueChanges.append(contentsOf: changes)
             message.unsafeParts += 1
             dueParts.append(message)
@@ -41,7 +46,15 @@ extension Log {
         } else {
             for stream in streams where stream.keepsUnawaited { commitLazily(stream) }
         }
-        if options.isRelaxed, !mustCommit { message.answer(.success) }
+        guard options.isRelaxed, !mustCommit, waiter != nil else { return }
+        acknowledgedInMemory += 1
+        message.answer(.success)
+    }
+
+    /// The retained message of a topic has expired: the disk forgets it, by the commit timer.
+    public func forgetRetained(_ topic: [UInt8]) {
+        dueRetained[topic] = .some(nil)
+        armLazyTimer()
     }
 
     func settleOrCommit(_ message: Message, _ streams: [LogStream]) {
@@ -53,7 +66,7 @@ extension Log {
         if settleTimer == nil { armSettleTimer() }
     }
 
-    func retain(_ message: Message) {
+    func retain(_ message: Message, isAwaited: Bool) {
         let topic = [UInt8](message.topic)
         let record =
             message.payload.isEmpty
@@ -61,7 +74,7 @@ extension Log {
             : RetainedRecord(
                 packet: [UInt8](message.packet), receivedAt: message.receivedAt, expiresAt: message.expiresAt)
         dueRetained[topic] = .some(record)
-        guard message.waiter != nil else {
+        guard isAwaited else {
             armLazyTimer()
             return
         }

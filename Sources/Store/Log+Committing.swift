@@ -126,6 +126,7 @@ extension Log {
 
     func submitGroup() {
         let hasRetained = hasDueRetained || !dueParts.isEmpty
+        guard !isWithdrawing else { return }
         guard !dueStreams.isEmpty || !dueChanges.isEmpty || !dueActions.isEmpty || hasRetained else { return }
         noteTime()
         // A change never overtakes one that was put off.

@@ -24,6 +24,8 @@ extension Log {
         case .recovered:
             failure = nil
             onHealth?(nil)
+        case .withdrawn(let groups):
+            takeBack(groups)
         case .closed:
             closed?()
             closed = nil
@@ -52,7 +54,7 @@ extension Log {
             switch removal.reason {
             case .evicted: evictedMessages += removal.last - removal.first + 1
             case .expired: expiredMessages += removal.last - removal.first + 1
-            case .corrupt: break
+            case .corrupt, .unstored: break
             }
             guard let stream = streams[removal.stream] else { continue }
             onRemoval?(stream.record, removal)

@@ -92,6 +92,12 @@ public final class Log {
     /// The last read that was answered.
     var lastDone: UInt64 = 0
 
+    /// The writer was asked for what it has not written; nothing is submitted before it answers.
+    var isWithdrawing = false
+    /// Messages that were taken, and refused since the disk didn't take them.
+    public internal(set) var withdrawnMessages: UInt64 = 0
+    /// ... and acknowledged before they were written (`relaxed`).
+    public internal(set) var acknowledgedInMemory: UInt64 = 0
     /// Bytes in use on disk, as of the last commit.
     public internal(set) var usedBytes: Int
     /// Why nothing can be kept now; nil while all is well.

@@ -72,7 +72,7 @@ public final class LogStream {
     var membershipsChanged = false
 
     /// Members, for a stream of sessions.
-    public internal(set) var memberships: [SessionQueue.Membership] = []
+    public private(set) var memberships: [SessionQueue.Membership] = []
     /// Tells the route whose stream this is of each message.
     var onAppend: (() -> Void)?
     /// Told when a reading that said `loading`, or an end, is over.
@@ -153,6 +153,22 @@ public final class LogStream {
         return storedOldest
     }
 
+    // MARK: Members
+
+    func enter(_ membership: SessionQueue.Membership) {
+        membership.place = memberships.count
+        memberships.append(membership)
+    }
+
+    /// The last takes its place: members are many, and their order is of no consequence.
+    func leave(_ membership: SessionQueue.Membership) {
+        guard membership.place < memberships.count, memberships[membership.place] === membership else { return }
+        let last = memberships.removeLast()
+        guard last !== membership else { return }
+        last.place = membership.place
+        memberships[last.place] = last
+    }
+
     // MARK: Appending and passing
 
     func append(_ message: Message, destinations: Int) -> UInt64 {
@@ -204,7 +220,10 @@ public final class LogStream {
     /// Segments that the writer removed by itself.
     func removed(_ first: UInt64, through last: UInt64) {
         loaded.removeAll { $0.last >= first && $0.first <= last }
-        if let firstOnDisk, firstOnDisk <= last { self.firstOnDisk = last + 1 < submittedBelow ? last + 1 : nil }
+        // What went from the middle is found missing when its turn comes; what is before it stays.
+        if let firstOnDisk, first <= firstOnDisk, firstOnDisk <= last {
+            self.firstOnDisk = last + 1 < submittedBelow ? last + 1 : nil
+        }
         guard last >= tailFirst else { return }
         for number in max(first, tailFirst)...min(last, next - 1) {
             let index = Int(number - tailFirst)
@@ -217,8 +236,22 @@ public final class LogStream {
 
     // MARK: Committing
 
+    /// Messages that are not on disk, of those that were submitted below a number.
+    func forEachUncommitted(below end: UInt64, _ body: (UInt64, Message) -> Void) {
+        var number = max(committedBelow, tailFirst)
+        while number < min(end, next) {
+            if let message = tail[Int(number - tailFirst)].message { body(number, message) }
+            number += 1
+        }
+    }
+
+    /// What was handed to the writer came back unwritten.
+    func takeBackSubmitted() { submittedBelow = max(committedBelow, tailFirst) }
+
     /// The unsubmitted part as segments, one for each run of numbers that still wait.
-    func takeUnsubmitted() -> [SegmentWrite] {
+    func takeUnsubmitted() -> [SegmentWrite] { takeUnsubmitted(below: next) }
+
+    func takeUnsubmitted(below end: UInt64) -> [SegmentWrite] {
         var segments: [SegmentWrite] = []
         var number = max(submittedBelow, tailFirst)
         var packets: [UInt8] = []
@@ -236,7 +269,7 @@ public final class LogStream {
             index = SegmentIndex()
             expiry = .min
         }
-        while number < next {
+        while number < end {
             if let message = tail[Int(number - tailFirst)].message {
                 if packets.isEmpty {
                     first = number
@@ -251,7 +284,7 @@ public final class LogStream {
             number += 1
         }
         close(before: number)
-        submittedBelow = next
+        submittedBelow = max(submittedBelow, end)
         if firstOnDisk == nil { firstOnDisk = segments.first?.first }
         return segments
     }

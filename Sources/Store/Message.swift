@@ -29,6 +29,12 @@ public final class Message {
     var ticket: UInt64 = 0
     /// Not to be shown to any destination before its commit.
     public internal(set) var isHeld = false
+    /// It is the retained message of its topic as well.
+    var isRetainedToo = false
+    /// What takes back the change that was submitted with it.
+    var undo: Change?
+    /// Its publisher was told that it isn't kept, after it had been taken.
+    public internal(set) var isWithdrawn = false
 
     /// Takes over a PUBLISH: the packet is written anew in the form in which it is stored, without Topic Alias and
     /// Subscription Identifiers, and with its Message Expiry Interval as the first property.
@@ -217,6 +223,14 @@ public final class Message {
 public protocol SafetyWaiter: AnyObject {
     /// The message is committed or delivered (`success`), or can't be kept (an error). Called once.
     func messageIsSettled(ticket: UInt64, reason: ReasonCode)
+
+    /// A message that was taken, and that the disk then didn't take, may be answered with an error: the waiter has words for
+    /// it, and somebody to say them to.
+    var hearsRefusals: Bool { get }
+}
+
+extension SafetyWaiter {
+    public var hearsRefusals: Bool { false }
 }
 
 /// Bytes of messages in memory.

@@ -266,7 +266,7 @@ public final class RouteQueue: StreamConsumer {
             GapRecord(
                 route: name, run: stream.numbering.run, lane: stream.numbering.lane, first: removal.first,
                 last: removal.last, reason: reason, from: removal.from, to: removal.to),
-            isStored: true)
+            isStored: removal.reason != .unstored)
         lane.skipped.insert(removal.first...removal.last)
         absorb(lane)
         isNotified = true

@@ -22,6 +22,8 @@ public final class SessionQueue: StreamConsumer {
         fileprivate(set) var head: (number: UInt64, sequence: UInt64)?
         var isDirty = false
         var isJoined = true
+        /// In the stream's members.
+        var place = 0
 
         init(stream: LogStream, member: StreamMember, queue: SessionQueue, position: Position) {
             self.stream = stream
@@ -104,7 +106,7 @@ public final class SessionQueue: StreamConsumer {
 
         func removed(_ first: UInt64, through last: UInt64, because reason: Removal.Reason) {
             guard last > cursor, first <= last else { return }
-            if reason != .expired { queue.lost += last - max(first, cursor + 1) + 1 }
+            if reason == .evicted || reason == .corrupt { queue.lost += last - max(first, cursor + 1) + 1 }
             if first <= cursor + 1 {
                 cursor = last
                 finished.remove(through: last)
@@ -175,7 +177,7 @@ public final class SessionQueue: StreamConsumer {
         let membership = Membership(
             stream: stream, member: member, queue: self, position: position ?? Position(cursor: stream.next - 1))
         memberships.append(membership)
-        stream.memberships.append(membership)
+        stream.enter(membership)
         if !canSettle { stream.unsettleable += 1 }
     }
 
@@ -188,7 +190,7 @@ public final class SessionQueue: StreamConsumer {
     private func leave(_ membership: Membership) {
         membership.isJoined = false
         let stream = membership.stream
-        stream.memberships.removeAll { $0 === membership }
+        stream.leave(membership)
         if !canSettle { stream.unsettleable -= 1 }
         // Only what is in memory counts its destinations.
         var number = max(membership.cursor + 1, stream.tailFirst)

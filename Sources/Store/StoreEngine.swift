@@ -1,6 +1,6 @@
 /// Segments that left the log before their destinations had them.
 public struct Removal: Sendable, Equatable {
-    public enum Reason: String, Sendable { case evicted, expired, corrupt }
+    public enum Reason: String, Sendable { case evicted, expired, corrupt, unstored }
 
     public var stream: StreamID
     public var first: UInt64
@@ -53,6 +53,8 @@ public enum StoreJob: Sendable {
     case read(tag: UInt64, stream: StreamID, from: UInt64, maximumBytes: Int)
     /// Removes segments all of whose messages are older than their stream's TTL at `now` (store time).
     case expire(now: Int64)
+    /// Gives back the commits that a failing disk has not taken; all is well, none.
+    case withdraw
     /// Commits what is pending, checkpoints the WAL and closes.
     case close
 }
@@ -67,6 +69,8 @@ public enum StoreReport: Sendable {
     /// it succeeds, then reports `recovered` and the commit.
     case failing(StoreError)
     case recovered
+    /// These will not be written unless they are submitted again. Nothing that was submitted later was tried before.
+    case withdrawn([CommitGroup])
     case closed
 }
 

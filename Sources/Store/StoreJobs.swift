@@ -14,6 +14,8 @@ struct StoreJobs {
         case expire(now: Int64)
         /// Nothing else is to be done, and passed segments wait to be deleted.
         case sweep
+        /// Give back what is pending, and these that came meanwhile.
+        case withdraw([CommitGroup])
         case close
     }
 
@@ -25,9 +27,10 @@ struct StoreJobs {
     private var commits: [CommitGroup] = []
     private var expiry: Int64?
     private var closing = false
+    private var withdrawing = false
 
     /// Nothing is to be done that somebody waits for.
-    var isEmpty: Bool { reads.isEmpty && commits.isEmpty && expiry == nil && !closing }
+    var isEmpty: Bool { reads.isEmpty && commits.isEmpty && expiry == nil && !closing && !withdrawing }
     var isClosing: Bool { closing }
 
     mutating func submit(_ job: StoreJob) {
@@ -36,15 +39,21 @@ struct StoreJobs {
         case .read(let tag, let stream, let from, let maximumBytes):
             reads.append(Read(tag: tag, stream: stream, from: from, maximumBytes: maximumBytes))
         case .expire(let now): expiry = max(now, expiry ?? now)
+        case .withdraw: withdrawing = true
         case .close: closing = true
         }
     }
 
     /// - Parameters:
-    ///   - readsOnly: everything else is kept for later.
+    ///   - readsOnly: everything else is kept for later, save that commits may be asked back.
+    ///   - withdraws: ... unless this says no.
     ///   - sweeps: there is something to sweep.
-    mutating func next(readsOnly: Bool = false, sweeps: Bool = false) -> Work? {
+    mutating func next(readsOnly: Bool = false, withdraws: Bool = true, sweeps: Bool = false) -> Work? {
         if !reads.isEmpty { return .read(reads.removeFirst()) }
+        if withdrawing, withdraws {
+            withdrawing = false
+            return .withdraw(takeAllCommits())
+        }
         if readsOnly { return nil }
         if !commits.isEmpty { return .commit(takeCommits()) }
         if let now = expiry {

@@ -33,6 +33,7 @@ final class StoreWorker {
         case .commit(let groups): commit(groups)
         case .expire(let now): expire(now)
         case .sweep: sweep()
+        case .withdraw(let groups): withdraw(groups)
         case .close: close()
         }
     }
@@ -132,6 +133,15 @@ final class StoreWorker {
         do throws(StoreError) {
             report(.expired(try database.expire(now: now), usedBytes: database.usedBytes))
         } catch { fail(error) }
+    }
+
+    /// The disk didn't take them, and the loop wants to know what becomes of them. While all is well they are written now.
+    private func withdraw(_ groups: [CommitGroup]) {
+        commit(groups)
+        guard isFailing else { return report(.withdrawn([])) }
+        let returned = pending
+        pending = []
+        report(.withdrawn(returned))
     }
 
     /// Passed segments wait to be deleted, and the disk lets us.

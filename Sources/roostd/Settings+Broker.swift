@@ -54,9 +54,9 @@ extension LogOptions {
 }
 
 extension DatabaseOptions {
+    /// `relaxed` is the log's affair: it commits later. What it commits is on the disk, or `store.commit` would say nothing.
     init(_ settings: StoreSettings) {
         self.init()
-        durability = settings.durability == .relaxed ? .relaxed : .strict
         whenFull = settings.whenFull == .refuse ? .refuse : .evict
         budgetBytes = settings.budgetBytes
     }

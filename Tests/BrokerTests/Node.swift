@@ -26,10 +26,12 @@ final class Node {
 
     private final class Parts {
         let store: StoreStep
+        let disk: FailingDisk
         let log: Log
         let broker: Broker
-        init(store: StoreStep, log: Log, broker: Broker) {
+        init(store: StoreStep, disk: FailingDisk, log: Log, broker: Broker) {
             self.store = store
+            self.disk = disk
             self.log = log
             self.broker = broker
         }
@@ -52,6 +54,8 @@ final class Node {
     deinit { kill() }
 
     var store: StoreStep { running.store }
+    /// Stands between log and store, and fails like a disk.
+    var disk: FailingDisk { running.disk }
     var log: Log { running.log }
     var broker: Broker { running.broker }
     private var running: Parts {
@@ -67,7 +71,8 @@ final class Node {
         let state = try database.load()
         let reports = Reports()
         let store = StoreStep(database: database) { reports.log?.handle($0) }
-        let log = Log(loop: loop, engine: store, options: logOptions, state: state)
+        let disk = FailingDisk(store) { reports.log?.handle($0) }
+        let log = Log(loop: loop, engine: disk, options: logOptions, state: state)
         reports.log = log
         let broker = Broker(log: log, state: state, limits: limits)
         broker.logger = { [unowned self] _, line in lines.append(line) }
@@ -75,7 +80,7 @@ final class Node {
             lines.append("the store: \(error.map { "\($0)" } ?? "recovered")")
             broker.storeHealthChanged(error)
         }
-        parts = Parts(store: store, log: log, broker: broker)
+        parts = Parts(store: store, disk: disk, log: log, broker: broker)
         for (name, filter) in routes {
             let queue = RouteQueue(
                 name: name, evictionClass: .normal, storesQoS0: true, ttl: nil, budgetBytes: nil, log: log, state: state

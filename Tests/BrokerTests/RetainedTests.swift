@@ -111,3 +111,45 @@ struct RetainedTests {
         #expect(!node.log.isFull)
     }
 }
+
+/// Retained messages that expire are forgotten, in memory and on disk.
+struct RetainedExpiryTests {
+    @Test func expiredOnesGo() throws {
+        var limits = BrokerLimits()
+        limits.retained = 3
+        let node = try Node(limits: limits)
+        let publisher = try node.client("publisher")
+        publisher.publish("a", "1", .atLeastOnce, retain: true, expiry: 30)
+        publisher.publish("b", "2", .atLeastOnce, retain: true, expiry: 30)
+        publisher.publish("b", "3", .atLeastOnce, retain: true)
+        publisher.publish("c", "4", .atLeastOnce, retain: true, expiry: 3000)
+        node.run()
+        #expect(node.broker.retainedCount == 3)
+
+        node.advance(by: .seconds(130))
+        #expect(node.broker.retainedCount == 2)
+        publisher.publish("d", "5", .atLeastOnce, retain: true)
+        node.advance(by: .seconds(2))
+        try node.restart()
+
+        #expect(node.broker.retainedCount == 3)
+        let subscriber = try node.client("subscriber")
+        subscriber.subscribed("#")
+        #expect(subscriber.takeMessages() == ["b=3/1r", "c=4/1r", "d=5/1r"])
+        node.advance(by: .seconds(3100))
+        #expect(node.broker.retainedCount == 2)
+    }
+
+    /// Topics that are set again and again leave nothing behind.
+    @Test func replacedOnesAreNotCounted() throws {
+        let node = try Node()
+        let publisher = try node.client("publisher")
+        for number in 0..<5000 { publisher.publish("a", "\(number)", retain: true, expiry: UInt32(100 + number)) }
+        node.run()
+        node.advance(by: .seconds(4000))
+
+        #expect(node.broker.retainedCount == 1)
+        node.advance(by: .seconds(1300))
+        #expect(node.broker.retainedCount == 0)
+    }
+}

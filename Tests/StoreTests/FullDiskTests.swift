@@ -24,7 +24,7 @@ import Testing
             case .failing(let error): reports.append("failing \(error)")
             case .recovered: reports.append("recovered")
             case .read(let tag, let segments, _): reports.append("read \(tag): \(segments.count)")
-            case .expired, .closed: break
+            case .expired, .closed, .withdrawn: break
             }
         }
     }

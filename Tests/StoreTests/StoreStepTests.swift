@@ -23,6 +23,7 @@ import Testing
             case .failing: "failing"
             case .recovered: "recovered"
             case .closed: "closed"
+            case .withdrawn(let groups): "withdrawn \(groups.map(\.number))"
             }
         }
     }
@@ -101,6 +102,35 @@ import Testing
         #expect(try opened.all(1).map(\.first) == [1, 2])
         #expect(try opened.all(1).map(\.count) == [1, 4])
         #expect(try opened.checkIntegrity().ok)
+    }
+
+    /// What a failing disk has not taken can be had back, and is then never written by itself.
+    @Test func pendingCommitsAreGivenBack() throws {
+        try #require(FaultyDisk.registered)
+        var options = DatabaseOptions()
+        options.vfs = FaultyDisk.name
+        let store = try engine(options)
+        defer { FaultyDisk.failsSyncs = false }
+        store.submit(.commit(Sample.group(1, [Sample.segment(1, 1)], [.stream(Sample.route(1))])))
+        store.submit(.withdraw)
+        store.drain()
+        FaultyDisk.failsSyncs = true
+        store.submit(.commit(Sample.group(2, [Sample.segment(1, 2)])))
+        store.step()
+        store.submit(.commit(Sample.group(3, [Sample.segment(1, 3)])))
+        store.submit(.withdraw)
+        store.step()
+        store.submit(.commit(Sample.group(4, [Sample.segment(1, 2)])))
+        FaultyDisk.failsSyncs = false
+        store.drain()
+
+        #expect(
+            words == ["committed 1", "withdrawn []", "failing", "withdrawn [2, 3]", "recovered", "committed 4"])
+        store.submit(.close)
+        store.drain()
+        let opened = try Database.open(path: directory.path)
+        #expect(try opened.all(1).map(\.first) == [1, 2])
+        try opened.close()
     }
 
     @Test func closeWhileFailingEnds() throws {

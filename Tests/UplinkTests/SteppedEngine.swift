@@ -31,7 +31,7 @@ final class SteppedEngine: StoreEngine {
                                 index: $0.index,
                                 receivedAt: $0.receivedAt)
                         }, removed: []))
-            case .expire, .close: break
+            case .expire, .withdraw, .close: break
             }
         }
     }
