@@ -28,7 +28,7 @@ struct Roost: ParsableCommand {
                     StatusCommand.self, ClientsCommand.self, QueueCommand.self, UplinkCommand.self, ModulesCommand.self,
                     ReloadCommand.self, LogCommand.self,
                 ]),
-            CommandGroup(name: "Data", subcommands: [StoreCommand.self, IngestCommand.self]),
+            CommandGroup(name: "Data", subcommands: [StoreCommand.self, IngestCommand.self, CoverageCommand.self]),
         ])
 }
 
