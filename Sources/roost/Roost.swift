@@ -18,7 +18,7 @@ struct Roost: ParsableCommand {
             """,
         version: "roost 0.1.0",
         groupedSubcommands: [
-            CommandGroup(name: "First", subcommands: [DemoCommand.self]),
+            CommandGroup(name: "First", subcommands: [DemoCommand.self, ProveCommand.self]),
             CommandGroup(
                 name: "Messages",
                 subcommands: [PublishCommand.self, SubscribeCommand.self, RequestResponseCommand.self]),
