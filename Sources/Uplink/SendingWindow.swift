@@ -88,7 +88,7 @@ struct Schedule {
 }
 
 /// The node's local time.
-public enum LocalTime {
+public enum LocalClock {
     /// Local time minus UTC at `seconds` since 1970, in seconds, by TZ or /etc/localtime as they are now.
     public static func offset(at seconds: Int64) -> Int {
         tzset()

@@ -85,7 +85,7 @@ public final class Uplink {
     public init(
         options: UplinkOptions, loop: EventLoop, network: any Network, queues: [RouteQueue], sink: any MessageSink,
         storeTime: @escaping () -> Int64, random: @escaping () -> Double = { Double.random(in: 0..<1) },
-        localOffset: @escaping (Int64) -> Int = LocalTime.offset, cpuTime: (() -> Int64)? = nil
+        localOffset: @escaping (Int64) -> Int = LocalClock.offset, cpuTime: (() -> Int64)? = nil
     ) throws(UplinkError) {
         precondition(queues.count == options.routes.count, "a queue for each route")
         guard !options.urls.isEmpty else { throw .noAddress(uplink: options.name) }
