@@ -18,10 +18,17 @@ extension Admin {
                         json.object("lost") { json in
                             for lost in route.lost { json.member(lost.reason, lost.messages) }
                         }
+                        json.member("holding", holding(route))
                     }
                 }
             }
         }
+    }
+
+    /// Why the route sends nothing, as far as its uplink holds it back.
+    private func holding(_ route: RouteReport) -> String? {
+        guard !route.isOrphaned else { return nil }
+        return uplinks.first { $0.report.name == route.uplink }?.holding(route: route.route)
     }
 
     /// The oldest messages that wait, without moving anything: `?count=10`, at most 10,000 or four megabytes.

@@ -11,8 +11,8 @@ public final class StreamPacer {
     private weak var stream: ByteStream?
     private var egressTimer = Timer.none
     private var ingressTimer = Timer.none
-    /// Output waits, or has waited and its end was not told yet.
-    var holdsOutput = false
+    /// Output waits for the rate; `streamDidDrain` will tell its end.
+    public internal(set) var holdsOutput = false
 
     public init(egress: TokenBucket? = nil, ingress: TokenBucket? = nil) {
         self.egress = egress

@@ -18,7 +18,10 @@ struct ReplayLimit {
     private var level = 0.0
     private var lastFill: Instant?
     /// Of messages, before compression, a second.
-    private(set) var arrivals = 0.0
+    var arrivals: Double { weight > 0 ? smoothed / weight : 0 }
+    private var smoothed = 0.0
+    /// How much of `smoothed` rests on what was seen: in the first minutes it is made up for.
+    private var weight = 0.0
     private var lastReceived: Int
     private var lastCount: Instant
 
@@ -36,7 +39,9 @@ struct ReplayLimit {
         let elapsed = Double((now - lastCount).nanoseconds) / 1e9
         guard elapsed >= 1 else { return }
         let sample = Double(max(0, received - lastReceived)) / elapsed
-        arrivals += (sample - arrivals) * (1 - exp(-elapsed / Self.smoothing))
+        let part = 1 - exp(-elapsed / Self.smoothing)
+        smoothed += (sample - smoothed) * part
+        weight += (1 - weight) * part
         lastReceived = received
         lastCount = now
     }

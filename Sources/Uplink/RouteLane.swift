@@ -66,12 +66,14 @@ final class RouteLane {
         return replayAllows(now)
     }
 
-    /// When `isDue` may turn true by time alone; nil: never.
+    /// When `isDue` may turn true by time alone; nil: never. What was due by `now` was looked at: if it did not go, something
+    /// else than time is awaited.
     func nextDeadline(_ now: Instant) -> Instant? {
-        var deadline = schedule.nextCheck.map { Instant(milliseconds: $0) }
+        var deadline: Instant?
         func consider(_ instant: Instant?) {
-            if let instant { deadline = min(deadline ?? instant, instant) }
+            if let instant, instant > now { deadline = min(deadline ?? instant, instant) }
         }
+        consider(schedule.nextCheck.map { Instant(milliseconds: $0) })
         guard isOpen(now) else { return deadline }
         consider(sender.nextDeadline(now))
         consider(replayReady)

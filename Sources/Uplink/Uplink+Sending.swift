@@ -46,6 +46,9 @@ extension Uplink {
             notePacing(now)
             if !lane.isDue(now) { fairShare.rest(index) }
         }
+        // What the network takes at once makes room that nobody tells of.
+        let willBeTold = client.isBlocked || client.pacer?.holdsOutput == true
+        if client.unsentBytes > 0, !willBeTold, !canSend, client.room > 0 { pumpSoon() }
     }
 
     private var canSend: Bool {
@@ -97,9 +100,7 @@ extension Uplink {
     private func scheduleWake() {
         var deadline: Instant?
         if client.isConnected {
-            // What was due by now was just looked at: if it did not go, something else than time is awaited.
-            let deadlines = lanes.compactMap { $0.nextDeadline(loop.now) }.filter { $0 > loop.now }
-            deadline = deadlines.min()
+            deadline = lanes.compactMap { $0.nextDeadline(loop.now) }.min()
             if let doubt = health.doubtAt(oldestSent: oldestSent) { deadline = min(deadline ?? doubt, doubt) }
         }
         guard deadline != wakeAt else { return }

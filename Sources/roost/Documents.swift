@@ -82,6 +82,8 @@ struct QueueDocument: Decodable {
     var orphaned: Bool?
     /// Messages that will never arrive, by reason.
     var lost: [String: Int64]?
+    /// Why it sends nothing.
+    var holding: String?
 }
 
 struct QueuedMessageDocument: Decodable {

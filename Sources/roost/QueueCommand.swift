@@ -85,7 +85,7 @@ struct QueueCommand: ParsableCommand {
                 .init(Quantities.count(queue.messages)), .init(Quantities.bytes(queue.bytes)),
                 .init(queue.messages == 0 ? "-" : Quantities.duration(seconds: queue.oldestSeconds)),
                 .init(lost(queue), queue.lost?.isEmpty == false ? .red : nil),
-                .init(queue.orphaned == true ? "orphaned: its route left the file" : "", .yellow),
+                .init(queue.orphaned == true ? "orphaned: its route left the file" : queue.holding ?? "", .yellow),
             ])
         }
         Terminal.say(table.text)

@@ -56,9 +56,9 @@ import Testing
         #expect(
             try node.get("/queue")
                 == #"[{"uplink":"cloud","route":"plant","priority":"high","messages":2,"bytes":\#(bytes),"#
-                + #""oldest_seconds":12.5,"refused":0,"orphaned":false,"lost":{}},"#
+                + #""oldest_seconds":12.5,"refused":0,"orphaned":false,"lost":{},"holding":null},"#
                 + #"{"uplink":"cloud","route":"a/+/b","priority":"high","messages":0,"bytes":0,"#
-                + #""oldest_seconds":null,"refused":0,"orphaned":false,"lost":{}}]"# + "\n")
+                + #""oldest_seconds":null,"refused":0,"orphaned":false,"lost":{},"holding":null}]"# + "\n")
         #expect(
             try node.get("/status").contains(
                 #""queued":{"messages":2,"bytes":\#(bytes),"oldest_seconds":12.5}"#))
@@ -116,7 +116,7 @@ import Testing
         let text = try node.get("/queue/cloud%2Fplant/peek?count=2")
 
         #expect(text.contains("plant/1") && text.contains("plant/3") && !text.contains("plant/2"))
-        #expect(try node.get("/queue").contains(#""refused":1,"orphaned":false,"lost":{"refused":1}}"#))
+        #expect(try node.get("/queue").contains(#""refused":1,"orphaned":false,"lost":{"refused":1},"holding":null}"#))
         #expect(try node.get("/status").contains("the far end has refused 1 message of cloud/plant"))
     }
 
@@ -144,7 +144,7 @@ import Testing
             node.pass(.seconds(60))
             let queue = try node.get("/queue")
             #expect(queue.contains(#""uplink":"cloud","route":"plant","priority":"high","messages":3,"#))
-            #expect(queue.contains(#""refused":0,"orphaned":true,"lost":{}}]"#))
+            #expect(queue.contains(#""refused":0,"orphaned":true,"lost":{},"holding":null}]"#))
             #expect(
                 try node.get("/status").contains(
                     "3 messages for cloud/plant, which is no longer configured (roost queue 'cloud/plant' drop)"))

@@ -41,7 +41,7 @@ final class World {
         }
         uplink = try Uplink(
             options: options, loop: loop, network: network, queues: queues, sink: sink, storeTime: { log.clock.now },
-            random: { 0 })
+            random: { 0 }, localOffset: { _ in 0 })
         uplink.onNotice = { [weak self] in self?.notices.append($0) }
         uplink.onState = { [weak self] in self?.states.append($0) }
     }
