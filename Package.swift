@@ -80,6 +80,15 @@ let package = Package(
             ]),
         tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"], exclude: ["Scripts"]),
+
+        // The simulation is a library that a test and a command drive.
+        .target(
+            name: "Simulation",
+            dependencies: ["Uplink", "Broker", "Store", "EventLoop", "MQTT", "CSQLite"], path: "Tests/Simulation",
+            exclude: ["Command", "Mutations"], swiftSettings: settings),
+        .executableTarget(
+            name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulation/Command", swiftSettings: settings),
+        tests("SimulationTests", ["Simulation", "CSQLite"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -27,7 +27,8 @@ extension Broker {
 
     func work(out topic: UnsafeRawBufferPointer, without publisher: Session?) -> Destinations {
         let destinations = Destinations()
-        var deliveries: [ObjectIdentifier: Destinations.Delivery] = [:]
+        var deliveries: [Destinations.Delivery] = []
+        var places: [ObjectIdentifier: Int] = [:]
         tree.match(topic) { interest in
             let subscription = interest.subscription
             if subscription.noLocal {
@@ -35,17 +36,21 @@ extension Broker {
                 if interest.session === publisher { return }
             }
             let key = ObjectIdentifier(interest.session)
-            var delivery =
-                deliveries[key]
-                ?? Destinations.Delivery(
-                    session: interest.session, qos: subscription.qos, retainAsPublished: false,
-                    subscriptionIdentifiers: [])
-            delivery.qos = max(delivery.qos, subscription.qos)
-            delivery.retainAsPublished = delivery.retainAsPublished || subscription.retainAsPublished
-            if subscription.identifier != 0 { delivery.subscriptionIdentifiers.append(subscription.identifier) }
-            deliveries[key] = delivery
+            let place = places[key] ?? deliveries.count
+            if place == deliveries.count {
+                places[key] = place
+                deliveries.append(
+                    Destinations.Delivery(
+                        session: interest.session, qos: subscription.qos, retainAsPublished: false,
+                        subscriptionIdentifiers: []))
+            }
+            deliveries[place].qos = max(deliveries[place].qos, subscription.qos)
+            if subscription.retainAsPublished { deliveries[place].retainAsPublished = true }
+            if subscription.identifier != 0 {
+                deliveries[place].subscriptionIdentifiers.append(subscription.identifier)
+            }
         }
-        for delivery in deliveries.values {
+        for delivery in deliveries {
             if delivery.session.isDurable, delivery.qos != .atMostOnce {
                 destinations.durable.append(delivery)
             } else {

@@ -28,7 +28,7 @@ extension Broker {
     func replayWaiting() {
         let waiting = waitingConnections
         waitingConnections = [:]
-        for connection in waiting.values {
+        for connection in waiting.inOrder {
             connection.replayHeld()
             if connection.isHolding, connection.state == .accepted {
                 waitingConnections[ObjectIdentifier(connection)] = connection
@@ -44,7 +44,7 @@ extension Broker {
         refusalTimer = loop.schedule(after: .seconds(1)) { [unowned self] in
             refusalTimer = nil
             if !log.isRefusing, !log.isFull { replayWaiting() }
-            for connection in Array(waitingConnections.values) {
+            for connection in waitingConnections.inOrder {
                 guard let since = connection.held?.since, loop.now - since >= .seconds(10) else { continue }
                 logLine(.warning, "\(connection.name): closed, the store has not taken its messages for 10 s")
                 connection.disconnect(with: .quotaExceeded)
@@ -66,8 +66,13 @@ extension Broker {
         guard let failingSince else { return }
         if loop.now - failingSince >= .seconds(5) { log.withdraw() }
         guard loop.now - failingSince >= .seconds(10) else { return }
-        for connection in Array(connections.values) where connection.owesAnswers {
+        for connection in connections.inOrder where connection.owesAnswers {
             connection.disconnect(with: .quotaExceeded)
         }
     }
+}
+
+extension [ObjectIdentifier: Connection] {
+    /// In the order in which they came: nobody overtakes who has waited longer, and a simulation replays exactly.
+    var inOrder: [Connection] { values.sorted { $0.number < $1.number } }
 }

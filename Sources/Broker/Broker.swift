@@ -75,7 +75,10 @@ public final class Broker {
     private func scheduleTidying() {
         tidyingTimer = loop.schedule(after: Self.tidyingInterval) { [unowned self] in
             let idle = loop.now - Self.tidyingInterval
-            for session in sessions.values { session.queue?.leaveFinishedStreams(idleSince: idle) }
+            let queues = sessions.values.compactMap(\.queue)
+            for queue in queues.sorted(by: { $0.session.rawValue < $1.session.rawValue }) {
+                queue.leaveFinishedStreams(idleSince: idle)
+            }
             retained.removeExpired(at: log.clock.now) { log.forgetRetained($0) }
             scheduleTidying()
         }
@@ -131,7 +134,7 @@ public final class Broker {
     /// Tells every client that the server goes, and closes. No Will is published for it.
     public func shutDown() {
         isStopping = true
-        for connection in Array(connections.values) {
+        for connection in connections.inOrder {
             connection.disconnect(with: .serverShuttingDown)
         }
     }

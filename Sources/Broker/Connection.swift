@@ -14,6 +14,8 @@ public final class Connection {
     }
 
     unowned let broker: Broker
+    /// Counts the broker's connections, so that those who wait are served in the order of their coming.
+    let number: UInt64
     let stream: ByteStream
     private var input: ConnectionInput?
     let listener: ListenerOptions
@@ -51,6 +53,7 @@ public final class Connection {
         self.stream = stream
         self.listener = listener
         self.broker = broker
+        number = broker.figures.connectionsAccepted
         connectedAt = broker.loop.now
         lastReceived = broker.loop.now
         timer = .none

@@ -114,6 +114,12 @@ extension MQTTClient {
         flushAcknowledgements(qos)
     }
 
+    /// The PUBLISH could not be taken and stays unacknowledged: when the Server sends it again, on another connection, it is
+    /// delivered again, also at QoS 2.
+    public func giveBack(identifier: UInt16) {
+        if case .pending = exactlyOnce[identifier] { exactlyOnce[identifier] = nil }
+    }
+
     /// Sends what may leave of the acknowledgements that we owe.
     func flushAcknowledgements(_ qos: QoS) {
         if qos == .atLeastOnce {

@@ -44,7 +44,7 @@ extension Database {
             let before = routes[name] ?? (0, .max)
             routes[name] = (before.used + counter.bytes, min(before.budget, record.budgetBytes))
         }
-        for (name, route) in routes where route.used > route.budget {
+        for (name, route) in routes.sorted(by: { $0.key < $1.key }) where route.used > route.budget {
             let target = Int(route.budget - route.budget / 50)
             var used = route.used
             while used > target, let stream = try nextVictim(among: { $0.kind == .route(name) }) {

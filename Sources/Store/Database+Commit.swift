@@ -83,7 +83,8 @@ extension Database {
     /// Writes the rows of streams that lost something; of all that gained too, when it is time.
     func writeCounters(all: Bool) throws(SQLiteError) {
         guard let statements else { return }
-        for (stream, counter) in counters where counter.touched || (all && counter.grown) {
+        let changed = counters.filter { $0.value.touched || (all && $0.value.grown) }.sorted { $0.key < $1.key }
+        for (stream, counter) in changed {
             statements.updateCounters.bind(1, counter.trimmedBelow)
             statements.updateCounters.bind(2, counter.lastKey ?? SegmentRow.key(stream, 0))
             statements.updateCounters.bind(3, counter.messages)

@@ -65,10 +65,7 @@ extension Log {
             _ = stream.append(message, destinations: max(stream.memberships.count, 1))
             commitSoon(stream)
         }
-        if retained {
-            retain(message)
-            hasDueRetained = true
-        }
+        if retained { retain(message, isAwaited: true) }
         if !streams.isEmpty { dueHeld.append(message) }
     }
 

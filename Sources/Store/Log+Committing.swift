@@ -121,7 +121,8 @@ extension Log {
 
     /// Memory is getting short: what is on disk can leave it, so nothing waits for its destinations any longer.
     func commitEverything() {
-        for stream in streams.values where stream.hasUnsubmitted { commitSoon(stream) }
+        let unsubmitted = streams.values.filter(\.hasUnsubmitted)
+        for stream in unsubmitted.sorted(by: { $0.record.id.rawValue < $1.record.id.rawValue }) { commitSoon(stream) }
     }
 
     func submitGroup() {
@@ -157,7 +158,9 @@ extension Log {
         }
         var changes = records
         changes.append(contentsOf: dueChanges)
-        for (topic, record) in dueRetained { changes.append(.retained(topic: topic, record)) }
+        for (topic, record) in dueRetained.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            changes.append(.retained(topic: topic, record))
+        }
         hasDueRetained = false
         dueRetained = [:]
         dueStreams = []

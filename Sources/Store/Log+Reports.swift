@@ -68,7 +68,9 @@ extension Log {
 
     /// Gives back the memory of messages that are on disk: readers that come for them read them there.
     func unload() {
-        for stream in streams.values.sorted(by: { $0.tail.count > $1.tail.count }) {
+        for stream in streams.values.sorted(by: {
+            ($1.tail.count, $0.record.id.rawValue) < ($0.tail.count, $1.record.id.rawValue)
+        }) {
             stream.unload()
             if meter.bytes <= options.memoryBytes * 3 / 4 { return }
         }

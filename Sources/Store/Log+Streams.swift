@@ -36,7 +36,8 @@ extension Log {
 
     /// Streams of sessions that are all gone, as a stop between two commits leaves them; called once all are restored.
     public func retireOrphans() {
-        for stream in Array(streams.values) where stream.memberships.isEmpty {
+        for stream in streams.values.sorted(by: { $0.record.id.rawValue < $1.record.id.rawValue })
+        where stream.memberships.isEmpty {
             if case .sessions = stream.record.kind { retire(stream) }
         }
     }

@@ -11,9 +11,18 @@ public protocol MessageSink: AnyObject {
     /// Takes the messages of one batch to their destinations and commits them and `changes` as one group; nobody sees a
     /// message before that, and `committed` is called then. False: the store can't keep them now, and nothing was taken.
     func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool
+
+    /// False while what must be kept is refused.
+    var takesMessages: Bool { get }
+}
+
+extension MessageSink {
+    public var takesMessages: Bool { true }
 }
 
 extension Broker: MessageSink {
+    public var takesMessages: Bool { !log.isRefusing }
+
     public func publish(_ message: PublishView, from origin: Origin, settled: @escaping (ReasonCode) -> Void) {
         let waiter = message.qos == .atMostOnce ? nil : OneShotWaiter(settled)
         switch route(message, from: origin, waiter: waiter, ticket: 0) {

@@ -19,9 +19,14 @@ extension Uplink {
         let identifier = publish.packetIdentifier
         let qos = publish.qos
         let connection = client.connectionNumber
-        let settle = { [weak client] (reason: ReasonCode) in
-            client?.acknowledge(identifier: identifier, qos: qos, reason: reason, connection: connection)
-            return
+        // Behind a message that the store did not take everything waits, so that order is kept.
+        guard qos == .atMostOnce || connection != refusedConnection else {
+            return client.giveBack(identifier: identifier)
+        }
+        let settle = { [weak self] (reason: ReasonCode) in
+            guard let self else { return }
+            guard qos == .atMostOnce || reason != .quotaExceeded else { return awaitStore(for: identifier) }
+            client.acknowledge(identifier: identifier, qos: qos, reason: reason, connection: connection)
         }
         // It was here before: a route carried it up, and it has come back.
         guard !Ingest.names(via, in: publish.properties) else { return settle(.success) }
@@ -40,6 +45,25 @@ extension Uplink {
             }
         }
         sink.publish(message, from: .uplink(options.name), settled: settle)
+    }
+
+    /// The store can't keep what came. An answer, even one that refuses, would end it for the upstream: so there is none, and
+    /// once the store takes messages again, a new connection has the upstream send it anew [MQTT-4.4.0-1].
+    private func awaitStore(for identifier: UInt16) {
+        client.giveBack(identifier: identifier)
+        let connection = client.connectionNumber
+        guard client.isConnected, connection != refusedConnection else { return }
+        refusedConnection = connection
+        onNotice?("the store takes nothing now: what the upstream sends waits there")
+        checkStore(connection)
+    }
+
+    private func checkStore(_ connection: Int) {
+        loop.schedule(after: .seconds(1)) { [weak self] in
+            guard let self, client.isConnected, connection == client.connectionNumber else { return }
+            guard sink.takesMessages else { return checkStore(connection) }
+            client.disconnect()
+        }
     }
 
     private static func matches(_ filter: UnsafeRawBufferPointer, _ topic: UnsafeRawBufferPointer) -> Bool {

@@ -63,6 +63,8 @@ public final class Uplink {
     var wake = Timer.none
     var wakeAt: Instant?
     var inboundTopic = RawBytes()
+    /// The connection on which the store did not take a message.
+    var refusedConnection: Int?
 
     /// When `state` became what it is.
     public internal(set) var since: Instant

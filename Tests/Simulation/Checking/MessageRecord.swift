@@ -1,0 +1,63 @@
+import MQTT
+
+/// A message that a simulated client publishes, and what is known of it.
+final class MessageRecord {
+    enum State {
+        /// Not sent yet.
+        case waiting
+        /// Sent at least once.
+        case sent
+        /// PUBACK or PUBREC came.
+        case acknowledged
+        /// Refused by the broker: 0x80 and above.
+        case refused
+        /// The publisher gave it up: it may or may not arrive.
+        case abandoned
+    }
+
+    let number: Int
+    let publisher: String
+    let role: Role
+    let topic: String
+    let qos: QoS
+    /// Its place among the publisher's messages of this topic and QoS.
+    let place: Int
+    let retain: Bool
+    let payload: String
+    var state = State.waiting
+    /// How often it may have been taken as a message of its own.
+    var copies = 0
+    /// Nanoseconds: first sent, acknowledged.
+    var sentAt: Int64?
+    var acknowledgedAt: Int64?
+
+    init(
+        number: Int, publisher: String, role: Role, topic: String, qos: QoS, place: Int, retain: Bool, bytes: Int,
+        isClearing: Bool = false
+    ) {
+        self.number = number
+        self.publisher = publisher
+        self.role = role
+        self.topic = topic
+        self.qos = qos
+        self.place = place
+        self.retain = retain
+        payload = isClearing ? "" : Self.payload(number, bytes: bytes)
+    }
+
+    var isAcknowledged: Bool { state == .acknowledged }
+
+    var description: String { "message \(number) (\(topic), QoS \(qos.rawValue))" }
+
+    /// The number, and filler that is its own, so that bytes of another message are seen.
+    private static func payload(_ number: Int, bytes: Int) -> String {
+        let word = "\(number)."
+        var text = word
+        while text.utf8.count < bytes { text += word }
+        return text
+    }
+
+    static func number(in payload: String) -> Int? {
+        payload.firstIndex(of: ".").flatMap { Int(payload[..<$0]) }
+    }
+}

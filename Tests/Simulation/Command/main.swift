@@ -1,0 +1,3 @@
+import Simulation
+
+Simulate.main(Array(CommandLine.arguments.dropFirst()))
