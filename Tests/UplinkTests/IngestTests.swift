@@ -5,37 +5,6 @@ import Testing
 
 @testable import Uplink
 
-/// A broker that notes what it is given.
-private final class NotingSink: MessageSink {
-    var published: [Inner] = []
-    var taken: [Inner] = []
-    var changes: [Change] = []
-    var isFull = false
-    /// nil: commits at once.
-    var waiting: [() -> Void]?
-
-    func publish(_ message: PublishView, from origin: Broker.Origin, settled: @escaping (ReasonCode) -> Void) {
-        published.append(Inner(message))
-        settled(.success)
-    }
-
-    func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool {
-        if isFull { return false }
-        taken += messages.map { Inner($0) }
-        self.changes += changes
-        if waiting == nil { committed() } else { waiting?.append(committed) }
-        return true
-    }
-}
-
-private final class AnyPublisher: BatchPublisher {
-    let name = "pump-7-cloud"
-    var forbidden: Set<String> = []
-    func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool {
-        !forbidden.contains(String(decoding: topic, as: UTF8.self))
-    }
-}
-
 @Suite struct IngestTests {
     private let sink = NotingSink()
     private let publisher = AnyPublisher()
