@@ -22,7 +22,10 @@ BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev
 TEST_PACKAGES := mosquitto mosquitto-clients lz4 sqlite3 python3-venv
 BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev python3 util-linux
 
-.PHONY: help run build test bench install uninstall format lint clean
+# How long `make soak` runs.
+MINUTES ?= 60
+
+.PHONY: help run build test bench soak install uninstall format lint clean
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +58,10 @@ bench: build ## measure beside mosquitto, and write Benchmarks/RESULTS.md
 	@$(call install,$(BENCH_PACKAGES))
 	@echo "roost: measuring; keep the machine quiet for ten minutes"
 	@Benchmarks/run
+
+soak: build ## an hour on a link that comes and goes: what grows, what is lost (MINUTES=60)
+	@echo "roost: soaking for $(MINUTES) minutes"
+	@python3 Tests/EndToEnd/Scripts/soak.py --minutes $(MINUTES)
 
 install: build ## install programs, configuration and the systemd unit under PREFIX
 	@echo "roost: installing under $(DESTDIR)$(PREFIX)"
