@@ -227,10 +227,11 @@ class Soak:
             "c.fds": self.cloud.descriptors,
         }
         if not self.samples:
-            print("rss, anon: MiB; stored, written: MB; p50, p99, max: ms from PUBLISH to PUBACK; c.: the cloud's", flush=True)
+            print("rss, anon: MiB; stored, written: MB; p50, p99, max: ms from PUBLISH to PUBACK; c.: the cloud's")
             print("".join(f"{name:>10}" for name in row), flush=True)
         self.samples.append(row)
-        print("".join(f"{value:10.1f}" if isinstance(value, float) else f"{value:10}" for value in row.values()), flush=True)
+        words = [f"{value:.1f}" if isinstance(value, float) else str(value) for value in row.values()]
+        print("".join(f"{word:>10}" for word in words), flush=True)
 
     def drain(self):
         self.running = False
