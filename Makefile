@@ -20,9 +20,14 @@ RELEASE_TESTS_FLAGS := -Xswiftc -enable-testing --scratch-path .build-release-te
 
 BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev
 TEST_PACKAGES := mosquitto mosquitto-clients lz4 sqlite3 python3-venv
+POWERLOSS_PACKAGES := gcc libc6-dev pkg-config libfuse3-dev fuse3 e2fsprogs util-linux python3
 BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev python3 util-linux
 
-.PHONY: help run build test bench install uninstall format lint clean
+# How long `make soak` runs, and how often `make powerloss` cuts the power.
+MINUTES ?= 60
+CUTS ?= 100
+
+.PHONY: help run build test bench soak powerloss install uninstall format lint clean
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +60,15 @@ bench: build ## measure beside mosquitto, and write Benchmarks/RESULTS.md
 	@$(call install,$(BENCH_PACKAGES))
 	@echo "roost: measuring; keep the machine quiet for ten minutes"
 	@Benchmarks/run
+
+soak: build ## an hour on a link that comes and goes: what grows, what is lost (MINUTES=60)
+	@echo "roost: soaking for $(MINUTES) minutes"
+	@python3 Tests/EndToEnd/Scripts/soak.py --minutes $(MINUTES)
+
+powerloss: build ## cut the power of a recorded disk at random instants, as root (CUTS=100)
+	@$(call install,$(POWERLOSS_PACKAGES))
+	@echo "roost: cutting the power"
+	@python3 Tests/EndToEnd/Scripts/powerloss.py --cuts $(CUTS)
 
 install: build ## install programs, configuration and the systemd unit under PREFIX
 	@echo "roost: installing under $(DESTDIR)$(PREFIX)"

@@ -104,6 +104,12 @@ final class Faults {
         chronicle.note("kill \(node === cloud ? cloudKills : nodeKills) of the \(node.name)", at: loop.now)
     }
 
+    /// Somebody else has killed a node.
+    func noteKill(_ name: String) {
+        nodeKills += 1
+        chronicle.note("kill \(nodeKills), of \(name),", at: loop.now)
+    }
+
     // MARK: - Cuts
 
     private func waitForCut() {

@@ -12,6 +12,8 @@ final class FullDisk {
     private static let patience: Duration = .seconds(40)
     /// A publisher that gets no answer for so long is held up.
     private static let stall: Duration = .seconds(1)
+    /// Files have room inside: it takes a while until a full disk is felt.
+    private static let noticing: Duration = .seconds(15)
 
     private let loop: EventLoop
     private let node: Node
@@ -19,12 +21,14 @@ final class FullDisk {
     private let disk: SmallDisk
     private let publishers: [ProvePublisher]
     private let hold: Duration
+    private let didKill: () -> Void
     private var step = Step.starting
     private var since: Instant
     private var answered = 0
     private var lastAnswer: Instant
-    /// The node refused, or let its publishers wait.
-    private(set) var wasNoticed = false
+    /// When the node first refused, or let its publishers wait.
+    private var noticed: Instant?
+    var wasNoticed: Bool { noticed != nil }
 
     var isDone: Bool { step == .done }
     var isUnderWay: Bool { step != .done }
@@ -32,8 +36,10 @@ final class FullDisk {
 
     /// - Parameter hold: how long the disk stays full.
     init(
-        node: Node, relay: Relay, disk: SmallDisk, publishers: [ProvePublisher], hold: Duration, loop: EventLoop
+        node: Node, relay: Relay, disk: SmallDisk, publishers: [ProvePublisher], hold: Duration, loop: EventLoop,
+        didKill: @escaping () -> Void
     ) {
+        self.didKill = didKill
         self.node = node
         self.relay = relay
         self.disk = disk
@@ -76,10 +82,11 @@ final class FullDisk {
             disk.fill(node.pid)
             enter(.full)
         case .full:
-            if refused > 0 || loop.now - lastAnswer > Self.stall { wasNoticed = true }
-            guard elapsed >= hold else { return }
+            if noticed == nil, refused > 0 || loop.now - lastAnswer > Self.stall { noticed = loop.now }
+            guard elapsed > Self.noticing || noticed.map({ loop.now - $0 >= hold }) ?? false else { return }
             guard disk.isMounted else { return try clear() }
             node.kill()
+            didKill()
             enter(.dead)
         case .dead:
             guard node.collect() != nil else { return }

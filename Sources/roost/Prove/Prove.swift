@@ -21,9 +21,11 @@ final class Prove {
     }
 
     enum Phase: Int {
-        case starting, linkUp, linkDown, synced, faults, full, settling, stopping
+        case starting, linkUp, linkFar, linkDown, synced, faults, full, settling, stopping
     }
 
+    /// One way, on the far link.
+    static let farDelay: Duration = .milliseconds(50)
     static let firstPort: UInt16 = 19_830
     static let publisherCount = 8
     /// Beside these, on the node whose disk is filled.
@@ -52,14 +54,14 @@ final class Prove {
     var phase = Phase.starting
     let begun: Instant
     var phaseStart: Instant
-    /// What the wear and the link cost: with the link up, and with it down.
+    /// What a steady load cost: with a near link, a far one, and none.
     var linkUp = Measure()
+    var linkFar = Measure()
     var linkDown = Measure()
     var measureStart = Measure()
     /// Whether everything acknowledged was on the disk when nothing moved; nil where the kernel can't tell.
     var isSynced: Bool?
-    /// When the steady load began, and how many messages it has been allowed since.
-    var steadyStart: Instant
+    /// Messages that the steady load has been allowed in this act.
     var given = 0
     var lastChange: Instant
     var lastCount = 0
@@ -76,7 +78,6 @@ final class Prove {
         linux_adopt_orphans()
         begun = loop.now
         phaseStart = loop.now
-        steadyStart = loop.now
         lastChange = loop.now
         (directory, isOnDisk) = try ProvePlace.makeDirectory(choices.directory)
         Leftovers.add(directory: directory)
@@ -129,9 +130,10 @@ final class Prove {
         faults = Faults(
             node: node, cloud: cloud, relay: relay, pace: schedule.pace, chronicle: Chronicle(start: begun), loop: loop,
             fail: { failing($0) })
+        let faults = faults
         fullDisk = FullDisk(
             node: smallNode, relay: smallRelay, disk: small, publishers: smallPublishers, hold: schedule.full,
-            loop: loop)
+            loop: loop, didKill: { faults.noteKill("the node on the full disk") })
         failing = { [weak self] in self?.fail($0) }
     }
 

@@ -13,6 +13,7 @@ struct ProveOutcome {
     let seconds: Double
     let rate: Double
     let linkUp: Measure
+    let linkFar: Measure
     let linkDown: Measure
     let diskBytes: Int
     let wireBytes: Int
@@ -36,6 +37,7 @@ struct ProveOutcome {
         seconds = (prove.loop.now - prove.begun).seconds
         rate = prove.choices.rate
         linkUp = prove.linkUp
+        linkFar = prove.linkFar
         linkDown = prove.linkDown
         diskBytes = Int(prove.node.diskBytes() + prove.smallNode.diskBytes())
         wireBytes = Int(prove.relay.bytes + prove.smallRelay.bytes)
@@ -56,9 +58,23 @@ struct ProveOutcome {
         failure == nil && isCounted && totals.isKept && unanswered == 0 && isSynced != false
     }
 
+    /// All that is wrong, the worst first.
+    var problems: [String] {
+        var lines: [String] = []
+        if let failure { lines.append(failure.message) }
+        if isSynced == false {
+            lines.append(
+                "what was acknowledged was in the kernel's memory and not on the disk: a power cut would lose it")
+        }
+        if unanswered > 0 { lines.append("\(unanswered) messages were never answered") }
+        if totals.strange > 0 { lines.append("\(totals.strange) messages arrived that nobody had sent") }
+        if isCounted && totals.acknowledged == 0 { lines.append("nothing was ever acknowledged") }
+        return lines + missing + totals.complaints
+    }
+
     private static func missing(_ prove: Prove) -> [String] {
         let chronicle = prove.faults.chronicle
-        return [(Ledger.Place.cloud, "at the cloud"), (.session, "in the node's session")].flatMap { place, where_ in
+        return [(Ledger.Place.cloud, "at the cloud"), (.session, "in the node's session")].flatMap { place, name in
             prove.ledger.missing(at: place, limit: 10).map { message in
                 let series = prove.ledger.workload.series[message.series]
                 var line =
@@ -67,7 +83,7 @@ struct ProveOutcome {
                     line += ", acknowledged \(chronicle.time(at))"
                     if let near = chronicle.near(at) { line += "; \(near)" }
                 }
-                return "\(where_): \(line)"
+                return "\(name): \(line)"
             }
         }
     }

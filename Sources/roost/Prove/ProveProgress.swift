@@ -37,7 +37,8 @@ final class ProveProgress {
     private static func title(_ phase: Prove.Phase) -> String {
         switch phase {
         case .starting: "Starting a node and a cloud"
-        case .linkUp: "A steady load, the link up"
+        case .linkUp: "A steady load, the link near"
+        case .linkFar: "A steady load, the link far"
         case .linkDown: "A steady load, the link cut"
         case .synced: "Looking whether all of it is on the disk"
         case .faults: "Kills and cut links under full load"

@@ -1,9 +1,5 @@
 /// The outcome as a person reads it.
 struct ProveReport {
-    /// A usual card: its size, and how often each of its cells can be written.
-    private static let cardGigabytes = 32.0
-    private static let cardWrites = 3000.0
-
     private let outcome: ProveOutcome
 
     init(_ outcome: ProveOutcome) { self.outcome = outcome }
@@ -97,50 +93,7 @@ struct ProveReport {
 
     // MARK: - What it cost
 
-    private var costs: [StyledLine] {
-        let (up, down) = (outcome.linkUp, outcome.linkDown)
-        var rows = [
-            row("Load", "\(Quantities.tenths(outcome.rate)) messages/s at QoS 1 for what follows"),
-            row("Flash", "written by the node: " + twofold(day(up, up.diskBytes), day(down, down.diskBytes))),
-        ]
-        let card = "a card of \(Int(Self.cardGigabytes)) GB, \(Int(Self.cardWrites)) writes a cell: "
-        rows.append(row("Card's life", card + twofold(life(up, up.diskBytes), life(down, down.diskBytes))))
-        if let upDevice = up.deviceBytes, let downDevice = down.deviceBytes {
-            rows.append(
-                row(
-                    "Whole device",
-                    "all that \(outcome.disk.device ?? "it") took, its file system's journal and other programs' writes too: "
-                        + twofold(day(up, upDevice), day(down, downDevice)) + "; card: "
-                        + twofold(life(up, upDevice), life(down, downDevice))))
-        }
-        let month = 30.0
-        let wire = up.perDay(up.wireBytes, outcome.rate) * month
-        let plain = up.perDay(up.plainBytes, outcome.rate) * month
-        var line = "\(gigabytes(wire)) a month; plain MQTT: \(gigabytes(plain))"
-        if wire > 0, plain > wire { line += ", \(Quantities.tenths(plain / wire)) times as much" }
-        rows.append(row("Link", line))
-        return rows
-    }
-
-    private func twofold(_ up: String, _ down: String) -> String { "\(up) with the link up, \(down) with it down" }
-
-    private func life(_ measure: Measure, _ bytes: Int) -> String {
-        let perDay = measure.perDay(bytes, outcome.rate)
-        let years = Self.cardGigabytes * 1e9 * Self.cardWrites / max(perDay, 1) / 365
-        switch years {
-        case 100...: return "over 100 years"
-        case 10...: return "\(Int(years)) years"
-        default: return "\(Quantities.tenths(years)) years"
-        }
-    }
-
-    private func day(_ measure: Measure, _ bytes: Int) -> String {
-        "\(gigabytes(measure.perDay(bytes, outcome.rate))) a day"
-    }
-
-    private func gigabytes(_ bytes: Double) -> String {
-        bytes >= 1e9 ? "\(Quantities.tenths(bytes / 1e9)) GB" : "\(Quantities.tenths(bytes / 1e6)) MB"
-    }
+    private var costs: [StyledLine] { ProveCosts(outcome).lines }
 
     // MARK: - What it comes to
 
@@ -151,23 +104,18 @@ struct ProveReport {
             return [StyledLine(text, .green)]
         }
         var lines = [StyledLine(failed, .red)]
-        let problems = outcome.missing + outcome.totals.complaints
+        let problems = outcome.problems
         for problem in problems.prefix(24) { lines.append(StyledLine("  \(problem)")) }
         if problems.count > 24 { lines.append(StyledLine("  and \(problems.count - 24) more")) }
         return lines
     }
 
     private var failed: String {
-        if let failure = outcome.failure { return "Not kept: \(failure.message)" }
         let totals = outcome.totals
         let missing = totals.cloud.missing + totals.session.missing
+        guard outcome.isCounted else { return "No proof:" }
         if missing > 0 { return "NOT KEPT: \(count(missing)) messages were acknowledged, and are lost. The first:" }
-        if totals.acknowledged == 0 { return "NOT KEPT: nothing was ever acknowledged." }
-        if outcome.unanswered > 0 { return "NOT KEPT: \(count(outcome.unanswered)) messages were never answered." }
-        if outcome.isSynced == false {
-            return "NOT KEPT: acknowledged without a sync; a power cut would lose messages."
-        }
-        return "NOT KEPT: see the counts in red."
+        return outcome.problems.isEmpty ? "NOT KEPT: see the counts in red." : "NOT KEPT:"
     }
 
     private func count(_ number: Int) -> String { Quantities.count(Int64(number)) }

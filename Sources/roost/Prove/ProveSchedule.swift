@@ -1,6 +1,6 @@
 /// How the time is divided, and how often something happens.
 struct ProveSchedule {
-    /// Each of the two acts that measure what a steady load costs, link up and link down.
+    /// Each of the three acts that measure what a steady load costs: the link near, far, and cut.
     let steady: Duration
     let faults: Duration
     /// How long the disk stays full before the kill, and after it.
@@ -12,9 +12,9 @@ struct ProveSchedule {
         func share(_ part: Double, _ least: Double, _ most: Double = .infinity) -> Duration {
             .milliseconds(Int64(max(least, min(most, seconds * part)) * 1000))
         }
-        steady = share(0.12, 2.5)
-        faults = share(0.6, 8)
-        full = share(0.03, 1.5, 5)
+        steady = share(0.09, 1)
+        faults = share(0.6, 5)
+        full = share(0.03, 1, 5)
         let gap = choices.kills > 0 ? faults.seconds / Double(choices.kills) : seconds / 40
         pace = Faults.Pace(
             killGap: .milliseconds(Int64(max(0.3, min(choices.kills > 0 ? gap : 3, gap)) * 1000)),

@@ -109,10 +109,19 @@ final class Node {
     }
 
     private func measure() {
-        guard pid != 0, let text = Files.read("/proc/\(pid)/io") else { return }
-        for line in text.split(separator: "\n") where line.hasPrefix("write_bytes: ") {
-            latestDiskBytes = max(latestDiskBytes, UInt64(line.dropFirst(13)) ?? 0)
+        guard pid != 0 else { return }
+        latestDiskBytes = max(latestDiskBytes, Self.writtenBytes(pid))
+    }
+
+    /// By the process and by those that it has started: roostd may be a script that runs the real one.
+    private static func writtenBytes(_ process: pid_t) -> UInt64 {
+        var sum: UInt64 = 0
+        for line in (Files.read("/proc/\(process)/io") ?? "").split(separator: "\n")
+        where line.hasPrefix("write_bytes: ") {
+            sum = UInt64(line.dropFirst(13)) ?? 0
         }
+        let children = Files.read("/proc/\(process)/task/\(process)/children") ?? ""
+        return children.split(separator: " ").compactMap { pid_t($0) }.reduce(sum) { $0 + writtenBytes($1) }
     }
 
     /// The last lines of its log.

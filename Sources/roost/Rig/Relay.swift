@@ -10,12 +10,14 @@ final class Relay {
         case silent, refusing
     }
 
-    private let loop: EventLoop
+    fileprivate let loop: EventLoop
     private let network: any Network
     private let cloud: Endpoint
     private var listener: (any Listener)?
     private var pairs: [ObjectIdentifier: RelayPair] = [:]
     private(set) var isCut = false
+    /// How long a byte is on its way. To be changed while nothing is.
+    var delay = Duration.zero
     private var port: UInt16 = 0
     /// Bytes that the edge and the cloud have put on the link, both ways.
     fileprivate(set) var bytes: UInt64 = 0
@@ -90,6 +92,8 @@ private final class RelayPair: ByteStreamDelegate {
     var connecting: (any Connecting)?
     /// Has lost bytes, or leads nowhere.
     var isStale = false
+    /// Both ways.
+    private var underway: [(to: ByteStream, bytes: [UInt8])] = []
 
     init(_ relay: Relay, edge: ByteStream) {
         self.relay = relay
@@ -119,8 +123,20 @@ private final class RelayPair: ByteStreamDelegate {
         let other = stream === edge ? cloud : edge
         guard let other else { return 0 }
         relay.bytes += UInt64(bytes.count)
-        other.write(bytes)
+        guard relay.delay > .zero else {
+            other.write(bytes)
+            return bytes.count
+        }
+        underway.append((other, Array(bytes)))
+        // Those that are due in one tick come in any order; the bytes in theirs.
+        relay.loop.schedule(after: relay.delay) { [weak self] in self?.forward() }
         return bytes.count
+    }
+
+    private func forward() {
+        guard !isStale, !relay.isCut, !underway.isEmpty else { return }
+        let (stream, bytes) = underway.removeFirst()
+        stream.write(bytes)
     }
 
     func streamDidClose(_ stream: ByteStream, error: StreamError?) {
