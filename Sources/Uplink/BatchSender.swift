@@ -235,7 +235,7 @@ final class BatchSender: RouteSender {
                 remainingExpiry: message.remainingExpiry(at: now))
             guard isTaken else {
                 if packets.count > 0 { return (numbering, first, false) }
-                queue.refuse(queued.numbering, number: queued.number)
+                queue.refuse(queued.numbering, number: queued.number, reason: .topicNameInvalid)
                 continue
             }
             queue.advance()
@@ -265,9 +265,10 @@ final class BatchSender: RouteSender {
             guard context.client.room > 0 else { return nil }
             rest.removeFirst()
             if part.count == 1 {
-                context.onNotice?(
+                context.notice(
+                    "large \(queue.name)",
                     "route \(queue.name): message \(part.first) is larger than the upstream takes; it is set aside")
-                queue.refuse(part.numbering, number: part.first)
+                queue.refuse(part.numbering, number: part.first, reason: .packetTooLarge)
             } else {
                 rest.insert(contentsOf: part.halves(), at: 0)
             }

@@ -45,6 +45,7 @@ extension Daemon {
             ingest.onNotice = { [logger] in logger.log(.warning, "ingest: \($0)") }
             self.ingest = ingest
             broker.receiver = ingest
+            broker.announcedNode = settings.node.id
         } catch {
             throw Failure(exitCode: 1, message: "ingest.topic: \(error)")
         }
