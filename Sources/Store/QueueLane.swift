@@ -57,6 +57,8 @@ final class QueueLane {
 
     /// These are done with. Their places in the stream's tail are given up.
     func finish(_ range: ClosedRange<UInt64>) {
+        // The stream's own first number moves with what is passed.
+        let first = first
         let lower = max(range.lowerBound, first)
         guard lower <= range.upperBound else { return advance(to: range.upperBound) }
         var number = max(lower, stream.tailFirst)

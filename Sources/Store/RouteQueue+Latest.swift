@@ -47,7 +47,7 @@ extension RouteQueue {
     }
 
     private func supersede(_ old: TopicPlaces.Place) {
-        superseded += 1
+        lost[.superseded, default: 0] += 1
         report(old)
         finish(old.lane, old.number...old.number)
         log.routeChanged(self)

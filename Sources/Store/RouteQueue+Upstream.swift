@@ -46,7 +46,8 @@ extension RouteQueue {
     }
 
     private func withdraw(_ number: UInt64) {
-        gap(current, number, .withdrawn, from: log.clock.now, to: log.clock.now, answer: .quotaExceeded)
+        let now = log.clock.now
+        lose(current, number...number, .withdrawn, from: now, to: now, answer: .quotaExceeded)
     }
 
     private func armWaitTimer() {

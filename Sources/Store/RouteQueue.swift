@@ -54,8 +54,8 @@ public final class RouteQueue: StreamConsumer {
     public internal(set) var gaps: [GapRecord] = []
     public internal(set) var ended: [EndedRecord] = []
     public internal(set) var refused: UInt64 = 0
-    /// Messages that newer ones of their topic took the place of.
-    public internal(set) var superseded: UInt64 = 0
+    /// Messages that will never arrive, by reason, since the start of this run.
+    public internal(set) var lost: [GapRecord.Reason: UInt64] = [:]
     /// The far end's node, where it has said so: what has passed it doesn't go to it.
     public var farNode: [UInt8]?
 
@@ -172,7 +172,9 @@ public final class RouteQueue: StreamConsumer {
             return .again
         case .message(let message):
             if message.expiresAt <= log.clock.now || message.receivedAt + lane.stream.record.ttl <= log.clock.now {
-                gap(lane, number, .expired, from: message.receivedAt, to: message.receivedAt, answer: .quotaExceeded)
+                lose(
+                    lane, number...number, .expired, from: message.receivedAt, to: message.receivedAt,
+                    answer: .quotaExceeded)
                 return .again
             }
             return .message(QueuedMessage(numbering: lane.stream.numbering, number: number, message: message))
@@ -209,28 +211,7 @@ public final class RouteQueue: StreamConsumer {
         finish(lane, numbers)
     }
 
-    /// The far end refuses this one message for good: it is set aside and reported.
-    public func refuse(_ numbering: Numbering, number: UInt64, reason: ReasonCode = .unspecifiedError) {
-        guard let lane = lane(numbering), !lane.isFinished(number) else { return }
-        refused += 1
-        let now = log.clock.now
-        gap(lane, number, .refused, from: now, to: now, answer: reason)
-    }
-
     func lane(_ numbering: Numbering) -> QueueLane? { lanes.last { $0.stream.numbering == numbering } }
-
-    /// A number will never be sent: it is a gap, and done with.
-    func gap(
-        _ lane: QueueLane, _ number: UInt64, _ reason: GapRecord.Reason, from: Int64, to: Int64, answer: ReasonCode
-    ) {
-        addGap(
-            GapRecord(
-                route: name, run: lane.stream.numbering.run, lane: lane.stream.numbering.lane, first: number,
-                last: number, reason: reason, from: from, to: to),
-            isStored: false)
-        if lane === current { answerWaits(number...number, answer) }
-        finish(lane, number...number)
-    }
 
     func finish(_ lane: QueueLane, _ numbers: ClosedRange<UInt64>) {
         lane.finish(numbers)
@@ -245,22 +226,6 @@ public final class RouteQueue: StreamConsumer {
             log.retire(lane.stream)
             return true
         }
-    }
-
-    /// An administrator drops everything that waits.
-    public func dropAll() {
-        for lane in lanes where lane.first < lane.stream.next {
-            let numbers = lane.first...lane.stream.next - 1
-            addGap(
-                GapRecord(
-                    route: name, run: lane.stream.numbering.run, lane: lane.stream.numbering.lane,
-                    first: numbers.lowerBound, last: numbers.upperBound, reason: .dropped, from: log.clock.now,
-                    to: log.clock.now),
-                isStored: false)
-            if lane === current { answerWaits(numbers, .quotaExceeded) }
-            finish(lane, numbers)
-        }
-        block = nil
     }
 
     /// For the log: positions and news that the disk doesn't have.
@@ -304,18 +269,5 @@ public final class RouteQueue: StreamConsumer {
         // What was sent and is not acknowledged goes to the disk at the first doubt.
         guard old.state == .healthy, link.state != .healthy else { return }
         for lane in lanes where lane.stream.hasUnsubmitted { log.commitSoon(lane.stream) }
-    }
-
-    func removed(_ removal: Removal, from stream: LogStream) {
-        guard let lane = lanes.first(where: { $0.stream === stream }) else { return }
-        addGap(
-            GapRecord(
-                route: name, run: stream.numbering.run, lane: stream.numbering.lane, first: removal.first,
-                last: removal.last, reason: GapRecord.Reason(rawValue: removal.reason.rawValue), from: removal.from,
-                to: removal.to),
-            isStored: true)
-        if lane === current { answerWaits(removal.first...removal.last, .quotaExceeded) }
-        finish(lane, removal.first...removal.last)
-        isNotified = true
     }
 }
