@@ -1,6 +1,7 @@
 import Broker
 import EventLoop
 import Store
+import Uplink
 
 extension Admin {
     /// The numbers of `$SYS` and of `/status`, for Prometheus.
@@ -16,6 +17,7 @@ extension Admin {
         addStore(to: &text)
         addRoutes(to: &text)
         addUplinks(to: &text)
+        if let ingest { addIngest(ingest, to: &text) }
         return HTTPResponse(.ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
     }
 
@@ -140,5 +142,25 @@ extension Admin {
         text.add(
             "roost_uplink_round_trip_seconds", .gauge, "Smoothed time from sending to acknowledgement.",
             samples { $0.roundTripMilliseconds > 0 ? $0.roundTripMilliseconds / 1000 : nil })
+    }
+}
+
+extension Admin {
+    private func addIngest(_ ingest: Ingest, to text: inout PrometheusText) {
+        let figures = ingest.figures
+        text.add("roost_ingest_batches_total", .counter, "Batches taken from other nodes.", figures.batches)
+        text.add(
+            "roost_ingest_refused_batches_total", .counter, "Batches refused.",
+            BatchRefusal.words.map { .init(Double(figures.refused[$0] ?? 0), ("reason", $0)) })
+        text.add("roost_ingest_messages_total", .counter, "Messages taken out of batches.", figures.messages)
+        text.add(
+            "roost_ingest_duplicate_messages_total", .counter, "Messages that had come before.", figures.duplicates)
+        text.add(
+            "roost_ingest_looped_messages_total", .counter, "Messages that this node had passed on itself.",
+            figures.loops)
+        text.add("roost_ingest_nodes", .gauge, "Nodes of which something has come.", ingest.states.nodeCount)
+        text.add(
+            "roost_ingest_memory_bytes", .gauge, "Memory for what is known of each node's numbers.",
+            ingest.states.bytes)
     }
 }

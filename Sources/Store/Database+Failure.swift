@@ -28,10 +28,11 @@ extension Database {
         try transaction { () throws(SQLiteError) in
             for group in groups {
                 for change in group.changes {
-                    if case .trim(let stream, let below) = change { try trim(stream.rawValue, below: below) }
+                    if case .trim(let stream, let below) = change { trim(stream.rawValue, below: below) }
                     if case .passed(let stream, let ranges) = change { try removePassed(stream.rawValue, ranges) }
                 }
             }
+            try sweepStep(rows: .max, bytes: options.ballast > 0 ? 4 * options.ballast : Self.sweepBytes)
             try writeCounters(all: false)
         }
         try checkpoint()

@@ -61,4 +61,10 @@ extension Daemon {
             throw Failure(exitCode: 1, message: "ingest.topic: \(error)")
         }
     }
+
+    /// What came in runs that are long over need not be known any more.
+    func forgetReceived() {
+        guard let changes = ingest?.forgetEnded(), !changes.isEmpty else { return }
+        for change in changes { log.lazily(change) }
+    }
 }

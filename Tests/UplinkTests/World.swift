@@ -23,7 +23,7 @@ final class World {
     private var commits = true
 
     init(
-        routes: [RouteOptions] = [RouteOptions(name: "plant")], _ change: (inout UplinkOptions) -> Void = { _ in }
+        routes: [RouteOptions] = [RouteOptions(name: "plant")], policy: RoutePolicy = RoutePolicy(), _ change: (inout UplinkOptions) -> Void = { _ in }
     ) throws {
         loop = EventLoop(clock: clock, poller: VirtualPoller())
         network = MemoryNetwork(loop: loop)
@@ -37,7 +37,7 @@ final class World {
         queues = routes.map {
             RouteQueue(
                 name: "cloud/\($0.name)", evictionClass: $0.priority, storesQoS0: $0.storesQoS0, ttl: nil,
-                budgetBytes: nil, log: log, state: StoredState())
+                budgetBytes: nil, log: log, state: StoredState(), policy: policy)
         }
         uplink = try Uplink(
             options: options, loop: loop, network: network, queues: queues, sink: sink, storeTime: { log.clock.now },
@@ -111,7 +111,8 @@ final class CollectingSink: MessageSink {
         if answersAtOnce { settled(.success) } else { waiting.append(settled) }
     }
 
-    func ingest(_ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void) {
-        committed(true)
+    func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool {
+        committed()
+        return true
     }
 }
