@@ -5,6 +5,7 @@ import MQTT
 extension RouteQueue {
     /// The least that is read from disk for a block, so that single messages don't each cost a read.
     private static let readBytes = 128 << 10
+    private static let overhead = 64
 
     func peekNewest() -> Peek {
         while true {
@@ -46,7 +47,7 @@ extension RouteQueue {
     private func plan(_ stretch: ClosedRange<UInt64>, of lane: QueueLane) -> Plan {
         let walked = walk(stretch, of: lane)
         let isAll = walked.first == stretch.lowerBound
-        let isEnough = walked.bytes >= policy.blockBytes / 2 || isAll || blockCount == 0
+        let isEnough = walked.bytes >= blockBytes / 2 || isAll || blockCount == 0
         if let first = walked.first, isEnough {
             blockCount = nil
             block = (lane, first...stretch.upperBound)
@@ -54,7 +55,7 @@ extension RouteQueue {
         }
         // On disk: about as many as make a block are read, fewer and fewer until the last one is among them.
         let average = max(lane.stream.averageBytes, 1)
-        let wanted = UInt64(max(1, max(policy.blockBytes, Self.readBytes) / average))
+        let wanted = UInt64(max(1, max(blockBytes, Self.readBytes) / average))
         let count = max(1, min(blockCount ?? wanted, stretch.upperBound - stretch.lowerBound + 1))
         switch lane.stream.read(at: stretch.upperBound - count + 1, for: self) {
         case .loading:
@@ -77,10 +78,12 @@ extension RouteQueue {
         var bytes = 0
         var number = stretch.upperBound
         while let message = lane.stream.inMemory(number) {
-            guard first == nil || bytes + message.byteCount <= policy.blockBytes else { break }
+            // What a batch adds to a packet is counted too, or each block would be a batch and a bit.
+            let size = message.byteCount + Self.overhead
+            guard first == nil || bytes + size <= blockBytes else { break }
             first = number
-            bytes += message.byteCount
-            guard bytes < policy.blockBytes, number > stretch.lowerBound else { break }
+            bytes += size
+            guard bytes < blockBytes, number > stretch.lowerBound else { break }
             number -= 1
         }
         return (first, bytes)

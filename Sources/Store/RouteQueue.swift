@@ -60,6 +60,8 @@ public final class RouteQueue: StreamConsumer {
     public var farNode: [UInt8]?
 
     /// Newest first: the stretch that is being sent, in ascending order.
+    /// Bytes of packets in one: a batch's worth; 0: each message by itself.
+    public var blockBytes: Int
     var block: (lane: QueueLane, numbers: ClosedRange<UInt64>)?
     /// How many messages to look for at once; less after a look that brought the wrong ones.
     var blockCount: UInt64?
@@ -100,6 +102,7 @@ public final class RouteQueue: StreamConsumer {
         self.evictionClass = evictionClass
         self.storesQoS0 = storesQoS0
         self.policy = policy
+        blockBytes = policy.blockBytes
         self.log = log
         let stored = log.streams.values.filter {
             if case .route(name) = $0.record.kind { return $0.numbering.run < log.run.ordinal }

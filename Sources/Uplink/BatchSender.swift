@@ -229,6 +229,7 @@ final class BatchSender: RouteSender {
     private func take() -> (numbering: Numbering, first: UInt64, reachedEnd: Bool) {
         packets.removeAll()
         let targetBytes = targetBytes
+        queue.blockBytes = targetBytes
         var numbering = queue.stream.numbering
         var first: UInt64 = 0
         let now = storeTime()

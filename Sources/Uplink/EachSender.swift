@@ -33,6 +33,8 @@ final class EachSender: RouteSender {
     private var holdBackoff: Backoff
     private var isDraining = false
     private var isLoading = false
+    /// When the hold is over, what was refused goes again.
+    private var retriesRefused = false
     /// The connection was closed with these in flight: until they are through, they go one at a time.
     private var suspects: [(numbering: Numbering, number: UInt64)] = []
     /// Connections that were closed with this message alone in flight.
@@ -63,12 +65,19 @@ final class EachSender: RouteSender {
 
     func queueIsReadable() { isLoading = false }
 
-    func flush() { holding = Hold(server: context.client.server) }
+    func flush() {
+        if retriesRefused { holding?.until = context.client.loop.now } else { holding = Hold(server: context.client.server) }
+    }
 
     func isDue(_ now: Instant) -> Bool {
         if let hold = holding {
             guard now >= hold.until else { return false }
             holding = nil
+            if retriesRefused {
+                retriesRefused = false
+                refusals.forget()
+                queue.rewind()
+            }
         }
         return hasRoom && !isLoading && queue.unsentMessages > 0
     }
@@ -80,7 +89,9 @@ final class EachSender: RouteSender {
     func send(_ now: Instant) -> Int? {
         while true {
             switch queue.peek() {
-            case .empty: return nil
+            case .empty:
+                holdRefused(now)
+                return nil
             case .loading:
                 isLoading = true
                 return nil
@@ -240,7 +251,18 @@ final class EachSender: RouteSender {
             refusals.forget()
             hold(.refusesEverything, until: now + holdBackoff.longest(random: context.random()))
             rewind()
+        } else if queue.unsentMessages == 0 {
+            holdRefused(now)
         }
+    }
+
+    /// Nothing waits but what was refused, and nothing was accepted since: it may be the upstream's doing, so it is tried again,
+    /// much later.
+    private func holdRefused(_ now: Instant) {
+        guard let last = refusals.pending.last, front == inflight.count, holding == nil else { return }
+        retriesRefused = true
+        let wait = holdBackoff.longest(random: context.random()) * 5
+        hold(last.reason == .unspecifiedError ? .closes : .refused(last.reason), until: now + wait)
     }
 
     private func hold(_ reason: Hold.Reason, until: Instant) {
@@ -253,6 +275,8 @@ final class EachSender: RouteSender {
 
     func didConnect(sessionPresent: Bool) {
         if !sessionPresent { stale.removeAll() }
+        if retriesRefused { refusals.forget() }
+        retriesRefused = false
         holding = Hold(server: context.client.server)
     }
 

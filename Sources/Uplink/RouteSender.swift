@@ -61,6 +61,8 @@ struct Hold {
         case refused(ReasonCode)
         /// The upstream takes QoS 0 alone, which acknowledges nothing.
         case noAcknowledgements
+        /// It closes the connection at each message that waits.
+        case closes
         /// Ten messages in a row were refused one by one.
         case refusesEverything
     }
@@ -73,6 +75,7 @@ struct Hold {
         case .noReceiver: "no receiver"
         case .refused(let code): "the upstream answers: \(code.name)"
         case .noAcknowledgements: "the upstream allows only QoS 0, which acknowledges nothing"
+        case .closes: "the upstream closes the connection at what it is sent"
         case .refusesEverything: "the receiver refuses everything"
         }
     }

@@ -101,7 +101,8 @@ extension Uplink {
 
     /// Pings may be answered all the same: then nothing else would end such a connection.
     func checkPatience() {
-        if client.unsentBytes > 0 { lastProgress = loop.now }
+        // A PINGREQ that is just being written is no progress.
+        if client.unsentBytes >= 64 { lastProgress = loop.now }
         guard client.isConnected, let stuckAt, loop.now >= stuckAt else { return }
         let seconds = Int((loop.now - max(lastProgress, oldestSent ?? lastProgress)).nanoseconds / 1_000_000_000)
         goodbye = .giveUp("the upstream has acknowledged nothing for \(seconds) s")

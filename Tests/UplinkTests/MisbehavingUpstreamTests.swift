@@ -93,11 +93,11 @@ import Testing
                     Disconnect(reason: .serverMoved, serverReference: "elsewhere").encode(version: .v5)))),
         Case(
             testDescription: "closed at every PUBLISH",
-            says: "the server closed the connection; so it goes each time, before it has taken anything",
+            says: "the server closed the connection",
             script: { $0.answer = { _ in .close } }),
         Case(
             testDescription: "closed at every PUBLISH on 3.1.1", version: .v311,
-            says: "the server closed the connection; so it goes each time, before it has taken anything",
+            says: "the server closed the connection",
             script: { $0.answer = { _ in .close } }),
         Case(
             testDescription: "acknowledges nothing", attempts: 8,
@@ -116,14 +116,14 @@ import Testing
         world.publish("2")
 
         world.connect()
-        world.pass(.seconds(3600), step: .milliseconds(500))
+        world.rush(.seconds(3600))
 
         #expect((example.attempts...example.connects).contains(world.upstream.accepted))
         // While it waits for a silent upstream there is nothing new to say.
-        while world.uplink.state != .waiting { world.pass(.milliseconds(500)) }
+        for _ in 0..<2000 where world.uplink.state != .waiting { world.rush(.milliseconds(500)) }
         #expect(world.uplink.error?.hasPrefix(example.says) == true, "\(world.uplink.error ?? "")")
         #expect(world.queues[0].messages == 2)
-        #expect(world.notices.count <= 8)
+        #expect(world.notices.count <= 12)
         #expect(Set(world.notices).count >= world.notices.count / 6)
     }
 
@@ -131,12 +131,12 @@ import Testing
         let world = try World()
         world.upstream.welcome = { _ in .connackThenClose }
         world.connect()
-        world.pass(.seconds(600), step: .milliseconds(500))
+        world.rush(.seconds(600))
         #expect(!world.uplink.isProven)
 
         world.upstream.welcome = { _ in .connack }
         world.publish("1")
-        world.pass(.seconds(130), step: .milliseconds(500))
+        world.rush(.seconds(130))
         #expect(world.uplink.isProven)
         #expect(world.uplink.error == nil)
         let before = world.upstream.accepted
@@ -187,7 +187,7 @@ import Testing
         }
 
         world.connect()
-        world.pass(.seconds(3600), step: .milliseconds(500))
+        world.rush(.seconds(3600))
 
         #expect(world.upstream.accepted + other.accepted < 300)
     }
@@ -198,7 +198,7 @@ import Testing
             .connackThen(Disconnect(reason: .sessionTakenOver).encode(version: .v5))
         }
         world.connect()
-        world.pass(.seconds(3600), step: .milliseconds(500))
+        world.rush(.seconds(3600))
 
         #expect((20...60).contains(world.upstream.accepted))
         #expect(world.uplink.error == "another client uses the client identifier pump-7-cloud")
@@ -224,29 +224,28 @@ import Testing
     @Test(arguments: [RouteOptions.Mode.batch, .each])
     func itGoesBackToTheFirstAddressAndSendsNothingTwice(mode: RouteOptions.Mode) throws {
         let world = try World(routes: [RouteOptions(name: "plant", mode: mode)]) {
-            $0.urls = ["mqtt://cloud", "mqtt://cloud:1884"]
+            $0.urls = ["mqtt://cloud:1884", "mqtt://cloud"]
         }
-        let other = try ScriptedUpstream(loop: world.loop, network: world.network, port: 1884)
-        world.upstream.refusesConnections = true
         world.connect()
         world.publish("1")
-        world.pass(.seconds(900), step: .seconds(1))
-        #expect(world.uplink.url == "mqtt://cloud:1884")
+        world.rush(.seconds(1900))
+        #expect(world.uplink.url == "mqtt://cloud")
         #expect(world.uplink.figures.reconnects == 0)
 
-        world.upstream.refusesConnections = false
-        for number in 2...1300 {
+        let first = try ScriptedUpstream(loop: world.loop, network: world.network, port: 1884)
+        for number in 2...400 {
             world.publish("\(number)")
-            world.pass(.seconds(1), step: .milliseconds(500))
+            world.rush(.seconds(5))
         }
-        world.pass(.seconds(3))
+        world.rush(.seconds(5))
 
-        #expect(world.uplink.url == "mqtt://cloud")
+        #expect(world.uplink.url == "mqtt://cloud:1884")
+        #expect(world.uplink.figures.reconnects == 1)
         #expect(world.queues[0].messages == 0)
-        #expect(other.received.count > 1)
+        #expect(world.upstream.received.count > 1)
         if mode == .each {
-            let all = (other.received + world.upstream.received).map { String(decoding: $0.payload, as: UTF8.self) }
-            #expect(all == (1...1300).map { "\($0)" })
+            let all = (world.upstream.received + first.received).map { String(decoding: $0.payload, as: UTF8.self) }
+            #expect(all == (1...400).map { "\($0)" })
         }
     }
 
@@ -259,14 +258,15 @@ import Testing
         var seconds = 0
         while world.queues[0].messages > 0, seconds < 1800 {
             world.network.cut(.broken)
-            world.pass(.seconds(5))
+            world.rush(.seconds(5))
             world.network.restore()
-            world.pass(.seconds(2))
+            world.rush(.seconds(2))
             seconds += 7
         }
 
+        // Without any jitter to find the two seconds by.
         #expect(world.queues[0].messages == 0)
-        #expect(seconds < 600)
+        #expect(seconds < 1000)
     }
 
     // MARK: - From the cloud
@@ -286,7 +286,7 @@ import Testing
         #expect(world.uplink.state == .connected)
 
         world.upstream.granted = { _ in .grantedQoS1 }
-        world.pass(.seconds(601), step: .seconds(1))
+        world.rush(.seconds(601))
 
         #expect(world.uplink.error == nil)
         #expect(world.upstream.subscriptions.count == 3)

@@ -89,6 +89,24 @@ final class World {
         settle()
     }
 
+    /// Lets much time pass, from one deadline to the next.
+    func rush(_ duration: Duration) {
+        let end = clock.now + duration
+        func turn() {
+            repeat {
+                loop.tick(wait: .zero)
+                if commits { engine.step() }
+            } while loop.hasWork
+        }
+        turn()
+        while let next = loop.nextDeadline, next <= end {
+            clock.advance(to: max(next, clock.now))
+            turn()
+        }
+        clock.advance(to: end)
+        turn()
+    }
+
     func connect() {
         uplink.start()
         settle()
