@@ -38,7 +38,7 @@ extension Broker {
                 figures.dropped += 1
                 continue
             }
-            let streams = durableStreams(destinations, publish.qos, .node)
+            let streams = durableStreams(destinations, publish, .node)
             let setsRetained = publish.retain && mayRetain(publish)
             guard !streams.isEmpty || setsRetained || !destinations.isEmpty else { continue }
             let message = Message(

@@ -62,6 +62,7 @@ extension Broker {
             guard route.filter.withUnsafeBytes({ TopicFilter.matches(filter: $0, topic: topic) }) else { continue }
             uplinks.insert(route.uplink)
             destinations.routes.append(route)
+            if route.queue.acknowledgesUpstream { destinations.hasUpstream = true }
         }
         return destinations
     }

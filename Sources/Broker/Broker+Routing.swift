@@ -20,7 +20,13 @@ extension Broker {
         }
         if let receiver, receiver.wants(publish.topic) { return receive(publish, receiver, origin, waiter, ticket) }
         guard let destinations = destinations(of: publish.topic, origin) else { return .done(.topicNameInvalid) }
-        let streams = durableStreams(destinations, publish.qos, origin)
+        if waiter != nil, lacksUpstream(destinations, origin) {
+            if refusedUpstream.begins(at: loop.now) {
+                logLine(.notice, "a link is down: messages that only its far end may acknowledge are refused")
+            }
+            return .done(.quotaExceeded)
+        }
+        let streams = durableStreams(destinations, publish, origin)
         let setsRetained = publish.retain && mayRetain(publish)
         var inbound: Change?
         if publish.qos == .exactlyOnce, case .client(let session) = origin, let id = session.id {
@@ -42,6 +48,16 @@ extension Broker {
         }
         let message = Message(
             publish, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now), meter: log.meter)
+        if let waiter, destinations.hasUpstream {
+            if inbound == nil {
+                deliver(publish, destinations, message: message)
+                if setsRetained { setRetained(message) }
+            }
+            appendUpstream(
+                message, destinations, streams, retained: setsRetained, inbound: inbound, waiter: waiter,
+                ticket: ticket, origin)
+            return .pending
+        }
         if let inbound {
             guard log.options.isRelaxed else {
                 hold(message, destinations, streams, setsRetained, [inbound], waiter, ticket)
@@ -85,11 +101,12 @@ extension Broker {
         }
     }
 
-    func durableStreams(_ destinations: Destinations, _ qos: QoS, _ origin: Origin) -> [LogStream] {
+    func durableStreams(_ destinations: Destinations, _ publish: PublishView, _ origin: Origin) -> [LogStream] {
+        let qos = publish.qos
         guard !destinations.routes.isEmpty || (qos != .atMostOnce && !destinations.durable.isEmpty) else { return [] }
         var streams: [LogStream] = []
         for route in destinations.routes {
-            if case .uplink(route.uplink) = origin { continue }
+            if route.isOf(origin) || route.leadsBack(publish) { continue }
             if qos == .atMostOnce, !route.queue.storesQoS0, route.queue.link.state == .down {
                 figures.dropped += 1
                 continue

@@ -31,6 +31,8 @@ public final class Broker {
     public var logger: ((Severity, String) -> Void)?
     /// Gets the PUBLISH packets that carry batches, if this node receives any.
     public weak var receiver: (any BatchReceiver)?
+    /// Told to clients in CONNACK (User Property `roost-node`, MQTT 5): an uplink sends no message here that has been here.
+    public var announcedNode: String?
 
     public internal(set) var sessions: [[UInt8]: Session] = [:]
     var connections: [ObjectIdentifier: Connection] = [:]
@@ -41,6 +43,7 @@ public final class Broker {
     var retainedLimit = Episode()
     var failingSince: Instant?
     var refusedMessages = Episode()
+    var refusedUpstream = Episode()
     /// By reason and whose messages they are.
     var removals: [String: Episode] = [:]
     public internal(set) var routes: [Route] = []

@@ -58,6 +58,7 @@ extension Connection {
             connack.retainAvailable = limits.retainAvailable
             connack.sharedSubscriptionAvailable = false
             connack.assignedClientIdentifier = assigned
+            if let node = broker.announcedNode { connack.userProperties = [UserProperty("roost-node", node)] }
             if session.expiryInterval != connect.sessionExpiryInterval ?? 0 {
                 connack.sessionExpiryInterval = session.expiryInterval
             }

@@ -23,6 +23,8 @@ final class Destinations {
     var topology: UInt64 = 0
     /// One route an uplink at most.
     var routes: [Route] = []
+    /// A route among them has publishers wait for its far end.
+    var hasUpstream = false
     var hasNoLocal = false
 
     /// Somebody may be given a message without the log.

@@ -62,6 +62,7 @@ extension MQTTClient: ByteStreamDelegate {
         case .disconnect:
             guard version == .v5 else { throw MQTTError(.protocolError, "a Server's DISCONNECT on MQTT 3.1.1") }
             let disconnect = try Disconnect(packet, version: version, from: .server)
+            serverReference = disconnect.serverReference
             finish(.serverDisconnected(disconnect.reason, disconnect.reasonString ?? ""))
         case .auth where options.authenticationMethod != nil: try receiveAuth(packet)
         case .connect, .connack, .subscribe, .unsubscribe, .pingreq, .auth:
@@ -85,6 +86,7 @@ extension MQTTClient: ByteStreamDelegate {
         let connack = try Connack(packet, version: version)
         if connack.reason.isError {
             let number = connectionNumber
+            serverReference = connack.serverReference
             delegate?.client(self, didRefuse: connack.reason)
             guard number == connectionNumber else { return }
             finish(.refused(connack.reason, connack.reasonString ?? ""))

@@ -43,6 +43,8 @@ public final class MQTTClient {
 
     /// The CONNACK of the present connection: the Server's limits. Nil while not connected.
     public internal(set) var server: Connack?
+    /// Where the Server last said, with a refusal or a DISCONNECT, that we should go (Server Reference); nil: nowhere.
+    public internal(set) var serverReference: String?
     /// Counts `connect`s. Kept beside an inbound PUBLISH's identifier it tells `acknowledge` which PUBLISH is meant.
     public private(set) var connectionNumber = 0
     /// The latest time from a question to its answer: CONNECT, PINGREQ, or a sample of PUBLISHes with QoS 1.
@@ -141,6 +143,7 @@ public final class MQTTClient {
     private func begin() {
         state = .connecting
         connectionNumber += 1
+        serverReference = nil
         version = options.version
         connectStarted = loop.now
     }

@@ -15,8 +15,9 @@ extension ReasonCode {
             default: false
             }
         case .puback, .pubrec:
+            // 0x95 isn't in the tables of §3.4 and §3.5, but mosquitto answers a PUBLISH above its message_size_limit with it.
             switch rawValue {
-            case 0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99: true
+            case 0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x95, 0x97, 0x99: true
             default: false
             }
         case .pubrel, .pubcomp:

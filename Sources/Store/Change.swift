@@ -20,6 +20,9 @@ public enum Change: Sendable {
     /// Every destination has passed the numbers below: segments that lie wholly below go. For a route this is also its
     /// cursor.
     case trim(StreamID, below: UInt64)
+    /// Every destination has passed these numbers, out of their order: segments that lie wholly in one of the ranges go.
+    case passed(StreamID, [ClosedRange<UInt64>])
+    /// How far a session (or `SessionID.route`, the stream's own route) has come.
     case position(StreamID, SessionID, Position)
     case session(SessionRecord)
     /// The session, its subscriptions, identifiers and positions go.

@@ -7,6 +7,7 @@ extension Database {
         case .stream(let stream): try write(stream)
         case .streamRemoved(let stream): try removeStream(stream.rawValue)
         case .trim(let stream, let below): trim(stream.rawValue, below: below)
+        case .passed(let stream, let ranges): try removePassed(stream.rawValue, ranges)
         case .position(let stream, let session, let position):
             try statements.tables.position.run(stream.rawValue, session.rawValue) {
                 $0.bind(3, position.cursor)

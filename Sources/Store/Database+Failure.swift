@@ -27,7 +27,10 @@ extension Database {
     func trimOnly(_ groups: [CommitGroup]) throws(StoreError) {
         try transaction { () throws(SQLiteError) in
             for group in groups {
-                for case .trim(let stream, let below) in group.changes { trim(stream.rawValue, below: below) }
+                for change in group.changes {
+                    if case .trim(let stream, let below) = change { trim(stream.rawValue, below: below) }
+                    if case .passed(let stream, let ranges) = change { try removePassed(stream.rawValue, ranges) }
+                }
             }
             try sweepStep(rows: .max, bytes: options.ballast > 0 ? 4 * options.ballast : Self.sweepBytes)
             try writeCounters(all: false)

@@ -27,6 +27,29 @@ extension Database {
         if counter.messages > 0 { unswept.insert(stream) }
     }
 
+    /// Deletes what lies wholly in one of the ranges (ascending): numbers that were passed out of their order.
+    func removePassed(_ stream: Int64, _ ranges: [ClosedRange<UInt64>]) throws(SQLiteError) {
+        guard let first = ranges.first, let last = ranges.last, (counters[stream]?.messages ?? 0) > 0 else { return }
+        guard ranges.count <= Self.singleRanges else {
+            // So many that one look at all segments is less work.
+            let rows = try headers(in: SegmentRow.key(stream, first.lowerBound)...SegmentRow.key(stream, last.upperBound))
+            let passed = IntervalSet(ranges)
+            for row in rows where passed.end(containing: row.first).map({ $0 >= row.last }) ?? false {
+                try delete([row], of: stream, keys: row.key...row.key)
+            }
+            return
+        }
+        for range in ranges {
+            var rows = try headers(
+                in: SegmentRow.key(stream, range.lowerBound)...SegmentRow.key(stream, range.upperBound))
+            if let last = rows.last, last.last > range.upperBound { rows.removeLast() }
+            guard let first = rows.first, let last = rows.last else { continue }
+            try delete(rows, of: stream, keys: first.key...last.key)
+        }
+    }
+
+    private static let singleRanges = 64
+
     /// The stream and its members' positions go; its segments, and then its row, in steps.
     func removeStream(_ stream: Int64) throws(SQLiteError) {
         guard let statements else { return }

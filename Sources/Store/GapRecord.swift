@@ -2,7 +2,7 @@
 ///
 /// Key: `ROUTE\0RUN\0LANE\0FIRST`, value: `FIRST-LAST REASON FROM-TO`, both UTF-8, numbers decimal; times are store time in
 /// milliseconds. One record a removal: neighbours are joined when a batch carries them.
-public struct GapRecord: Sendable, Equatable {
+public struct GapRecord: Sendable, Hashable {
     /// Why, in the words of docs/formats.md. Unknown ones are kept as they are.
     public struct Reason: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
@@ -13,6 +13,8 @@ public struct GapRecord: Sendable, Equatable {
         public static let superseded = Self(rawValue: "superseded")
         public static let refused = Self(rawValue: "refused")
         public static let dropped = Self(rawValue: "dropped")
+        /// Never sent, and its publisher was told so (`ack = "upstream"`).
+        public static let withdrawn = Self(rawValue: "withdrawn")
         public static let unstored = Self(rawValue: "unstored")
         public static let corrupt = Self(rawValue: "corrupt")
     }

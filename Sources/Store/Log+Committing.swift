@@ -33,6 +33,14 @@ extension Log {
         armLazyTimer()
     }
 
+    /// The route's positions or news have changed: they are written with the next group, or by the commit timer.
+    func routeChanged(_ route: RouteQueue) {
+        guard !route.isDirty else { return }
+        route.isDirty = true
+        lazyRoutes.append(route)
+        armLazyTimer()
+    }
+
     /// Commits everything that waits, notes a clean end, and closes the store.
     public func close(_ lastChanges: [Change], then action: @escaping () -> Void) {
         var ended = runAsOfNow
@@ -88,6 +96,8 @@ extension Log {
                 .position(membership.stream.record.id, membership.member.session, membership.position))
         }
         lazyPositions = []
+        for route in lazyRoutes { dueChanges.append(contentsOf: route.takeChanges()) }
+        lazyRoutes = []
         dueChanges.append(contentsOf: lazyChanges)
         lazyChanges = []
     }
@@ -130,8 +140,8 @@ extension Log {
         guard !isWithdrawing else { return }
         guard !dueStreams.isEmpty || !dueChanges.isEmpty || !dueActions.isEmpty || hasRetained else { return }
         noteTime()
-        // A change never overtakes one that was put off.
-        if !dueChanges.isEmpty {
+        // A change never overtakes one that was put off; and what a route has let go of is on disk with what it kept.
+        if !dueChanges.isEmpty || dueStreams.contains(where: { routeQueues[ObjectIdentifier($0)]?.isDirty == true }) {
             let now = dueChanges
             dueChanges = []
             takeLazyChanges()

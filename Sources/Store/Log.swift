@@ -73,6 +73,7 @@ public final class Log {
     var lazyChanges: [Change] = []
     var lazyStreams: [LogStream] = []
     var lazyPositions: [SessionQueue.Membership] = []
+    var lazyRoutes: [RouteQueue] = []
     var lazyTimer: Timer?
     // What waits for its destinations.
     var settling: Deque<(deadline: Instant, message: Message, streams: [LogStream])> = []

@@ -38,7 +38,7 @@ public final class LogStream {
         case end
     }
 
-    public let record: StreamRecord
+    public internal(set) var record: StreamRecord
     public let numbering: Numbering
     unowned let log: Log
 
@@ -73,8 +73,10 @@ public final class LogStream {
 
     /// Members, for a stream of sessions.
     public private(set) var memberships: [SessionQueue.Membership] = []
+    /// Numbers of an earlier run's route that were done with out of their order, as its position on disk has them.
+    let storedFinished: IntervalSet
     /// Tells the route whose stream this is of each message.
-    var onAppend: (() -> Void)?
+    var onAppend: ((UInt64, Message) -> Void)?
     /// Told when a reading that said `loading`, or an end, is over.
     private var waiting: [any StreamConsumer] = []
     private var loaded: [LoadedRun] = []
@@ -100,6 +102,7 @@ public final class LogStream {
         submittedBelow = 1
         committedBelow = 1
         tailFirst = 1
+        storedFinished = IntervalSet()
         lastAppend = log.loop.now
     }
 
@@ -117,6 +120,11 @@ public final class LogStream {
         let first = max(stored.numbers?.lowerBound ?? next, stored.trimmedBelow)
         firstOnDisk = first < next ? first : nil
         storedOldest = firstOnDisk == nil ? nil : stored.oldest
+        if case .route = stored.record.kind, let position = stored.positions[.route] {
+            storedFinished = IntervalSet(position.finished)
+        } else {
+            storedFinished = IntervalSet()
+        }
         appendedBytes = stored.bytes
         appendedMessages = stored.messages
         lastAppend = log.loop.now
@@ -180,7 +188,7 @@ public final class LogStream {
         appendedBytes += message.byteCount
         appendedMessages += 1
         lastAppend = log.loop.now
-        onAppend?()
+        onAppend?(number, message)
         return number
     }
 
@@ -197,6 +205,40 @@ public final class LogStream {
         dropPassed()
         // Behind a message that nobody acknowledges, places of others that were passed pile up.
         if passedInTail > Self.maximumPassedInTail, passedInTail * 2 > tail.count { unload() }
+    }
+
+    /// A message of a route gives way to a newer one of its topic: it will not be sent, and it is safe once the newer one is.
+    func supersede(_ number: UInt64, by newer: UInt64) {
+        guard number >= tailFirst, newer < next, tail[Int(number - tailFirst)].remaining > 0 else { return }
+        let index = Int(number - tailFirst)
+        tail[index].remaining = 0
+        guard let message = tail[index].message else { return }
+        tail[index].message = nil
+        passedInTail += 1
+        if number >= committedBelow {
+            let successor = newer >= committedBelow && newer >= tailFirst ? tail[Int(newer - tailFirst)].message : nil
+            if let successor, message.isAwaited { successor.vouch(for: message) } else { message.partIsSafe() }
+        }
+        dropPassed()
+        if passedInTail > Self.maximumPassedInTail, passedInTail * 2 > tail.count { unload() }
+    }
+
+    /// The message with this number waits for its commit, and is not to be seen before.
+    func isHeld(_ number: UInt64) -> Bool {
+        number >= tailFirst && number < next && tail[Int(number - tailFirst)].message?.isHeld == true
+    }
+
+    /// The message with this number where it is in memory and may be seen.
+    func inMemory(_ number: UInt64) -> Message? {
+        guard number < next else { return nil }
+        if number >= tailFirst {
+            guard let message = tail[Int(number - tailFirst)].message, !message.isHeld else { return nil }
+            return message
+        }
+        guard let run = loaded.first(where: { $0.first <= number && number <= $0.last }),
+            case .message(let message) = run.read(at: number)
+        else { return nil }
+        return message
     }
 
     private func dropPassed() {

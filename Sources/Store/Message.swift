@@ -27,6 +27,8 @@ public final class Message {
     var unsafeParts = 0
     var waiter: (any SafetyWaiter)?
     var ticket: UInt64 = 0
+    /// Older messages of the topic that gave way to this one: they are as safe as it is.
+    private var vouched: [Message] = []
     /// Not to be shown to any destination before its commit.
     public internal(set) var isHeld = false
     /// It is the retained message of its topic as well.
@@ -180,7 +182,24 @@ public final class Message {
     func partIsSafe() {
         precondition(unsafeParts > 0, "a part of a message became safe twice")
         unsafeParts -= 1
-        if unsafeParts == 0 { answer(.success) }
+        guard unsafeParts == 0 else { return }
+        answer(.success)
+        guard !vouched.isEmpty else { return }
+        let others = vouched
+        vouched = []
+        for other in others { other.partIsSafe() }
+    }
+
+    /// Somebody waits for it, or for one that it vouches for, to be safe.
+    var isAwaited: Bool { waiter != nil || !vouched.isEmpty }
+
+    /// One part of `older` is safe once this whole message is. What `older` vouches for comes over, so that a long row of them
+    /// is never walked one inside the other.
+    func vouch(for older: Message) {
+        swap(&vouched, &older.vouched)
+        vouched.append(contentsOf: older.vouched)
+        older.vouched = []
+        vouched.append(older)
     }
 
     /// Tells the waiter, once.

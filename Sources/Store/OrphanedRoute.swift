@@ -5,6 +5,11 @@ public struct RouteSpan {
     public let first: UInt64
     /// Numbers from there on that will never be sent.
     public let skipped: IntervalSet
+
+    var messages: Int {
+        let span = stream.next > first ? stream.next - first : 0
+        return Int(span - min(skipped.count, span))
+    }
 }
 
 /// The backlog of a route that has left the configuration. It stays until it is dropped, expires, or its route comes back.
@@ -15,10 +20,10 @@ public struct OrphanedRoute {
     /// In the order of sending; never empty.
     public let spans: [RouteSpan]
 
-    public var messages: Int { spans.reduce(0) { $0 + Int($1.stream.next - $1.first) } }
+    public var messages: Int { spans.reduce(0) { $0 + $1.messages } }
 
     /// Estimated from the streams' average message.
-    public var bytes: Int { spans.reduce(0) { $0 + Int($1.stream.next - $1.first) * $1.stream.averageBytes } }
+    public var bytes: Int { spans.reduce(0) { $0 + $1.messages * $1.stream.averageBytes } }
 
     /// Store time of receipt of the oldest message.
     public var oldest: Int64? { spans.first.flatMap { $0.stream.receivedAt($0.first) } }
@@ -31,7 +36,7 @@ extension Log {
         for stream in streams.values where routeQueues[ObjectIdentifier(stream)] == nil {
             guard case .route(let name) = stream.record.kind, stream.first < stream.next else { continue }
             spans[name, default: []].append(
-                RouteSpan(stream: stream, first: stream.first, skipped: IntervalSet()))
+                RouteSpan(stream: stream, first: stream.first, skipped: stream.storedFinished))
         }
         return spans.sorted { $0.key < $1.key }.map { name, spans in
             let ordered = spans.sorted {

@@ -12,6 +12,9 @@ public struct StreamID: Hashable, Sendable, RawRepresentable {
 public struct SessionID: Hashable, Sendable, RawRepresentable {
     public let rawValue: Int64
     public init(rawValue: Int64) { self.rawValue = rawValue }
+
+    /// Whose position a route's own is: sessions are counted from 1.
+    static let route = SessionID(rawValue: 0)
 }
 
 /// How much a message matters, in the words of `priority =`. Eviction starts below: sessions, then `bulk`.

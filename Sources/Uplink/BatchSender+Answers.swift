@@ -44,7 +44,7 @@ extension BatchSender {
             ceilingBytes = min(options.batchBytes, ceilingBytes * 2)
         }
         guard batch.count > 0 else { return }
-        queue.acknowledge(batch.numbering, through: batch.last)
+        queue.acknowledge(batch.numbering, batch.first...batch.last)
         context.acknowledgedMessages += UInt64(batch.count)
     }
 
@@ -85,7 +85,8 @@ extension BatchSender {
         batchLimit = max(1, batch.count / 2)
         guard batch.count == 1 else { return false }
         refusals.add(batch.numbering, batch.first)
-        context.onNotice?("route \(queue.name): the receiver refuses message \(batch.first)")
+        context.notice(
+            "refuses \(queue.name)", "route \(queue.name): the receiver refuses message \(batch.first)")
         return true
     }
 
@@ -101,7 +102,7 @@ extension BatchSender {
         let hold = Hold(reason: reason, until: until)
         holding = hold
         isDoubted = true
-        context.onNotice?("route \(queue.name) is held: \(hold.text)")
+        context.notice("held \(queue.name) \(hold.text)", "route \(queue.name) is held: \(hold.text)")
     }
 
     func didDisconnect(isAnswer: Bool) {
@@ -132,7 +133,8 @@ extension BatchSender {
     /// Gaps and ends that no batch in flight carries.
     func freshNews() -> (gaps: [GapRecord], ended: [EndedRecord]) {
         guard !(queue.gaps.isEmpty && queue.ended.isEmpty) else { return ([], []) }
-        let gaps = queue.gaps.filter { gap in !inflight.contains { $0.gaps.contains(gap) } }
+        let carried = queue.gaps.isEmpty ? [] : Set(inflight.lazy.flatMap(\.gaps))
+        let gaps = queue.gaps.lazy.filter { !carried.contains($0) }
         let ended = queue.ended.filter { end in !inflight.contains { $0.ended.contains(end) } }
         return (Array(gaps.prefix(Self.maximumNews)), Array(ended.prefix(Self.maximumNews)))
     }

@@ -229,6 +229,7 @@ final class BatchSender: RouteSender {
     private func take() -> (numbering: Numbering, first: UInt64, reachedEnd: Bool) {
         packets.removeAll()
         let targetBytes = targetBytes
+        queue.blockBytes = targetBytes
         var numbering = queue.stream.numbering
         var first: UInt64 = 0
         let now = storeTime()
@@ -255,7 +256,7 @@ final class BatchSender: RouteSender {
                 remainingExpiry: message.remainingExpiry(at: now))
             guard isTaken else {
                 if packets.count > 0 { return (numbering, first, false) }
-                queue.refuse(queued.numbering, number: queued.number)
+                queue.refuse(queued.numbering, number: queued.number, reason: .topicNameInvalid)
                 continue
             }
             queue.advance()
@@ -285,9 +286,10 @@ final class BatchSender: RouteSender {
             guard context.client.room > 0 else { return nil }
             rest.removeFirst()
             if part.count == 1 {
-                context.onNotice?(
+                context.notice(
+                    "large \(queue.name)",
                     "route \(queue.name): message \(part.first) is larger than the upstream takes; it is set aside")
-                queue.refuse(part.numbering, number: part.first)
+                queue.refuse(part.numbering, number: part.first, reason: .packetTooLarge)
             } else {
                 rest.insert(contentsOf: part.halves(), at: 0)
             }

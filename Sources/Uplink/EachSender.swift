@@ -6,7 +6,8 @@ import Store
 /// and the route doesn't keep those.
 ///
 /// An answer that refuses a message sets it aside once another has been accepted; 0x97 and a lost connection take everything
-/// unacknowledged back into the queue.
+/// unacknowledged back into the queue. A Server without MQTT 5 refuses by closing: where it does so, messages go one at a time,
+/// and one at which it has closed three times counts as refused.
 final class EachSender: RouteSender {
     private struct InFlight {
         var identifier: UInt16
@@ -32,6 +33,12 @@ final class EachSender: RouteSender {
     private var holdBackoff: Backoff
     private var isDraining = false
     private var isLoading = false
+    /// When the hold is over, what was refused goes again.
+    private var retriesRefused = false
+    /// The connection was closed with these in flight: until they are through, they go one at a time.
+    private var suspects: [(numbering: Numbering, number: UInt64)] = []
+    /// Connections that were closed with this message alone in flight.
+    private var closings: (numbering: Numbering, number: UInt64, count: Int)?
     private var scratch = RawBytes()
 
     init(
@@ -50,18 +57,27 @@ final class EachSender: RouteSender {
         front < inflight.count ? inflight[front].sentAt : nil
     }
 
-    var hasRoom: Bool { holding == nil && !isDraining && (refusals.pending.isEmpty || front == inflight.count) }
+    var hasRoom: Bool {
+        holding == nil && !isDraining && ((refusals.pending.isEmpty && suspects.isEmpty) || front == inflight.count)
+    }
 
     // MARK: - When
 
     func queueIsReadable() { isLoading = false }
 
-    func flush() { holding = Hold(server: context.client.server) }
+    func flush() {
+        if retriesRefused { holding?.until = context.client.loop.now } else { holding = Hold(server: context.client.server) }
+    }
 
     func isDue(_ now: Instant) -> Bool {
         if let hold = holding {
             guard now >= hold.until else { return false }
             holding = nil
+            if retriesRefused {
+                retriesRefused = false
+                refusals.forget()
+                queue.rewind()
+            }
         }
         return hasRoom && !isLoading && queue.unsentMessages > 0
     }
@@ -73,7 +89,9 @@ final class EachSender: RouteSender {
     func send(_ now: Instant) -> Int? {
         while true {
             switch queue.peek() {
-            case .empty: return nil
+            case .empty:
+                holdRefused(now)
+                return nil
             case .loading:
                 isLoading = true
                 return nil
@@ -85,10 +103,11 @@ final class EachSender: RouteSender {
                 let prepared = prepare(queued)
                 guard prepared.length <= context.client.maximumOutboundPacket, prepared.head.topic.count <= 0xFFFF
                 else {
-                    context.onNotice?(
+                    context.notice(
+                        "large \(queue.name)",
                         "route \(queue.name): message \(queued.number) is larger than the upstream takes; it is set aside"
                     )
-                    queue.refuse(queued.numbering, number: queued.number)
+                    queue.refuse(queued.numbering, number: queued.number, reason: .packetTooLarge)
                     continue
                 }
                 return publish(queued, prepared.head, now) ? prepared.length : nil
@@ -186,11 +205,12 @@ final class EachSender: RouteSender {
 
     /// Moves the queue past what is answered at the front.
     private func passAnswered(_ now: Instant) {
-        var accepted: InFlight?
+        // Neighbours are told to the queue together.
+        var accepted: (numbering: Numbering, numbers: ClosedRange<UInt64>)?
         var count: UInt64 = 0
         func acknowledge() {
-            guard let last = accepted else { return }
-            queue.acknowledge(last.numbering, through: last.number)
+            guard let (numbering, numbers) = accepted else { return }
+            queue.acknowledge(numbering, numbers)
             accepted = nil
         }
         while front < inflight.count, let reason = inflight[front].answer {
@@ -202,14 +222,23 @@ final class EachSender: RouteSender {
             front += 1
             if reason.isError {
                 acknowledge()
-                refusals.add(message.numbering, message.number)
-                context.onNotice?("route \(queue.name): the upstream refuses message \(message.number): \(reason.name)")
+                refusals.add(message.numbering, message.number, reason)
+                context.notice(
+                    "refuses \(queue.name) \(reason.name)",
+                    "route \(queue.name): the upstream refuses message \(message.number): \(reason.name)")
             } else {
                 if !refusals.pending.isEmpty { refusals.settle(in: queue) }
-                if let accepted, accepted.numbering != message.numbering { acknowledge() }
-                accepted = message
+                if let last = accepted, last.numbering == message.numbering,
+                    message.number == last.numbers.upperBound + 1
+                {
+                    accepted = (last.numbering, last.numbers.lowerBound...message.number)
+                } else {
+                    acknowledge()
+                    accepted = (message.numbering, message.number...message.number)
+                }
                 count += 1
             }
+            if !suspects.isEmpty { clear(message) }
         }
         acknowledge()
         context.acknowledgedMessages += count
@@ -222,19 +251,32 @@ final class EachSender: RouteSender {
             refusals.forget()
             hold(.refusesEverything, until: now + holdBackoff.longest(random: context.random()))
             rewind()
+        } else if queue.unsentMessages == 0 {
+            holdRefused(now)
         }
+    }
+
+    /// Nothing waits but what was refused, and nothing was accepted since: it may be the upstream's doing, so it is tried again,
+    /// much later.
+    private func holdRefused(_ now: Instant) {
+        guard let last = refusals.pending.last, front == inflight.count, holding == nil else { return }
+        retriesRefused = true
+        let wait = holdBackoff.longest(random: context.random()) * 5
+        hold(last.reason == .unspecifiedError ? .closes : .refused(last.reason), until: now + wait)
     }
 
     private func hold(_ reason: Hold.Reason, until: Instant) {
         let hold = Hold(reason: reason, until: until)
         holding = hold
-        context.onNotice?("route \(queue.name) is held: \(hold.text)")
+        context.notice("held \(queue.name) \(hold.text)", "route \(queue.name) is held: \(hold.text)")
     }
 
     // MARK: - Beginning and end of a connection
 
     func didConnect(sessionPresent: Bool) {
         if !sessionPresent { stale.removeAll() }
+        if retriesRefused { refusals.forget() }
+        retriesRefused = false
         holding = Hold(server: context.client.server)
     }
 
@@ -242,7 +284,34 @@ final class EachSender: RouteSender {
         for message in inflight[front...] where message.answer == nil {
             stale.add(message.identifier, message.numbering, message.number)
         }
+        if isAnswer { noteClosing() }
         rewind()
+    }
+
+    private func noteClosing() {
+        let open = inflight[front...].filter { $0.answer == nil }
+        guard let first = open.first else { return }
+        suspects = open.map { ($0.numbering, $0.number) }
+        guard open.count == 1 else { return }
+        var count = 1
+        if let closings, closings.numbering == first.numbering, closings.number == first.number {
+            count += closings.count
+        }
+        closings = (first.numbering, first.number, count)
+        guard count >= BatchSender.maximumClosings else { return }
+        clear(first)
+        refusals.add(first.numbering, first.number)
+        context.notice(
+            "closes \(queue.name)",
+            "route \(queue.name): the upstream has closed the connection \(count) times at message \(first.number); it is "
+                + "set aside once another is taken")
+        if refusals.isEverything { refusals.forget() }
+    }
+
+    /// The message was answered, one way or the other.
+    private func clear(_ message: InFlight) {
+        suspects.removeAll { $0.numbering == message.numbering && $0.number == message.number }
+        if closings?.numbering == message.numbering, closings?.number == message.number { closings = nil }
     }
 
     private func rewind() {

@@ -61,6 +61,8 @@ struct Hold {
         case refused(ReasonCode)
         /// The upstream takes QoS 0 alone, which acknowledges nothing.
         case noAcknowledgements
+        /// It closes the connection at each message that waits.
+        case closes
         /// Ten messages in a row were refused one by one.
         case refusesEverything
     }
@@ -73,6 +75,7 @@ struct Hold {
         case .noReceiver: "no receiver"
         case .refused(let code): "the upstream answers: \(code.name)"
         case .noAcknowledgements: "the upstream allows only QoS 0, which acknowledges nothing"
+        case .closes: "the upstream closes the connection at what it is sent"
         case .refusesEverything: "the receiver refuses everything"
         }
     }
@@ -92,6 +95,17 @@ final class SendingContext {
     var sentMessages: UInt64 = 0
     var acknowledgedMessages: UInt64 = 0
     var onNotice: ((String) -> Void)?
+    private var notices: [String: Instant] = [:]
+    private static let silence: Duration = .seconds(600)
+
+    /// One line for the log, and no other of its kind until it hasn't happened for ten minutes.
+    func notice(_ kind: String, _ text: @autoclosure () -> String) {
+        let now = client.loop.now
+        if notices.count > 1000 { notices = notices.filter { now - $0.value < Self.silence } }
+        let last = notices.updateValue(now, forKey: kind)
+        if let last, now - last < Self.silence { return }
+        onNotice?(text())
+    }
 
     /// - Parameter cpuTime: nanoseconds of CPU that this thread has used; nil: not to be known.
     init(
@@ -108,10 +122,12 @@ final class SendingContext {
 /// Messages that the upstream refused one by one. They are set aside for good only once the upstream has accepted another:
 /// until then it may be that it refuses everything (a receiver that is too old, a wrong permission).
 struct Refusals {
-    private(set) var pending: [(numbering: Numbering, number: UInt64)] = []
+    private(set) var pending: [(numbering: Numbering, number: UInt64, reason: ReasonCode)] = []
     static let maximum = 10
 
-    mutating func add(_ numbering: Numbering, _ number: UInt64) { pending.append((numbering, number)) }
+    mutating func add(_ numbering: Numbering, _ number: UInt64, _ reason: ReasonCode = .unspecifiedError) {
+        pending.append((numbering, number, reason))
+    }
 
     func contains(_ numbering: Numbering, _ number: UInt64) -> Bool {
         pending.contains { $0.number == number && $0.numbering == numbering }
@@ -121,7 +137,7 @@ struct Refusals {
 
     /// The upstream accepted something: what it refused before is refused.
     mutating func settle(in queue: RouteQueue) {
-        for (numbering, number) in pending { queue.refuse(numbering, number: number) }
+        for refused in pending { queue.refuse(refused.numbering, number: refused.number, reason: refused.reason) }
         pending.removeAll()
     }
 

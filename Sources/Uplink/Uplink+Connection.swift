@@ -2,12 +2,13 @@ import Client
 import EventLoop
 import MQTT
 
-/// The connection's life: addresses in their order, waits that grow, and what ends a connection.
+/// The connection's life: attempts, waits, and what ends a connection. Which address is next after what wait is
+/// `Reconnection`'s to say.
 extension Uplink {
-    /// A connection that lasted so long was a good one: the waits begin anew.
-    private static let goodConnection: Duration = .seconds(10)
     /// Taken over twice within this time: another client uses our identifier.
     private static let takeoverSpan: Duration = .seconds(60)
+    /// A connection that lasted so long after that was not taken over for it.
+    private static let peace: Duration = .seconds(300)
 
     // MARK: - What people ask
 
@@ -19,7 +20,10 @@ extension Uplink {
         isPaused = true
         isWaiting = false
         loop.cancel(retry)
+        endFailback()
         if client.isActive { client.disconnect() }
+        health.disconnected()
+        updateLinks()
         noteState()
     }
 
@@ -27,8 +31,7 @@ extension Uplink {
         guard isPaused else { return }
         isPaused = false
         failure = nil
-        backoff.reset()
-        address = 0
+        reconnection.reset()
         connect()
     }
 
@@ -42,9 +45,6 @@ extension Uplink {
         pumpSoon()
     }
 
-    /// Disconnects for good; `pause` that is not seen as one.
-    public func stop() { pause() }
-
     // MARK: - Attempts
 
     private func connect() {
@@ -52,88 +52,117 @@ extension Uplink {
         // A pause may still be saying goodbye.
         guard !client.isActive else { return }
         isWaiting = false
-        client.connect(to: addresses[address].endpoint)
+        client.connect(to: addresses[reconnection.address].endpoint)
         noteState()
-    }
-
-    /// Tries the next address at once, and after the last one waits and begins with the first.
-    private func tryAgain(after failure: MQTTClientError) {
-        self.failure = "\(failure)"
-        if connectedAt == nil, address + 1 < addresses.count {
-            address += 1
-            // In a later tick, so that a network that fails at once can't recurse.
-            schedule(.zero)
-            return
-        }
-        address = 0
-        schedule(backoff.next(random: context.random()))
     }
 
     private func schedule(_ wait: Duration) {
         isWaiting = wait > .zero
         loop.cancel(retry)
+        // In a later tick in any case, so that a network that fails at once can't recurse.
         retry = loop.schedule(after: wait) { [weak self] in self?.connect() }
     }
 
-    private func takenOver() {
-        let now = loop.now
-        takeovers.removeAll { $0 + Self.takeoverSpan < now }
-        takeovers.append(now)
-        address = 0
-        guard takeovers.count >= 2 else {
-            failure = "another client took the session over"
-            return schedule(backoff.next(random: context.random()))
+    /// The connection, or the attempt at one, is over.
+    private func failed(_ failure: MQTTClientError, wasConnected: Bool, wasUseful: Bool) {
+        if let index = redirection(failure), reconnection.redirect(to: index) {
+            self.failure = "the upstream sends us to \(addresses[index].url)"
+            return schedule(.zero)
         }
-        let text = "another client uses the client identifier \(options.clientIdentifier)"
-        failure = text
-        onNotice?(text)
-        schedule(backoff.longest(random: context.random()))
+        failed(verdict(failure), wasConnected: wasConnected, wasUseful: wasUseful)
     }
 
-    /// Whether the upstream's closing may be its answer to what we sent.
-    private static func isAnswer(_ failure: MQTTClientError) -> Bool {
-        switch failure {
-        case .closedByPeer, .connectionLost, .protocolError: true
-        case .serverDisconnected(let reason, _):
-            switch reason {
-            case .unspecifiedError, .malformedPacket, .protocolError, .implementationSpecificError, .packetTooLarge,
-                .payloadFormatInvalid, .notAuthorized, .quotaExceeded:
-                true
-            default: false
-            }
-        default: false
+    private func failed(_ verdict: Verdict, wasConnected: Bool, wasUseful: Bool) {
+        let wait = reconnection.failed(
+            wasConnected: wasConnected, wasUseful: wasUseful, isForGood: verdict.isForGood && !wasUseful,
+            random: context.random())
+        failure = verdict.text
+        if wasConnected, reconnection.uselessConnections > 1 {
+            failure = "\(verdict.text); so it goes each time, before it has taken anything"
         }
+        schedule(wait)
     }
+
+    private func takenOver(_ connectedAt: Instant?, wasUseful: Bool) {
+        let now = loop.now
+        if let connectedAt, now - connectedAt >= Self.peace { isContested = false }
+        takeovers.removeAll { $0 + Self.takeoverSpan < now }
+        takeovers.append(now)
+        guard takeovers.count >= 2 || isContested else {
+            return failed(
+                Verdict(text: "another client took the session over"), wasConnected: true, wasUseful: wasUseful)
+        }
+        isContested = true
+        failure = contestedText
+        context.notice("contested", contestedText)
+        schedule(reconnection.longest(random: context.random()))
+    }
+
+    private var contestedText: String { "another client uses the client identifier \(options.clientIdentifier)" }
+
+    /// The upstream has taken something, or has been there for as long as Keep Alive: the connection was worth it.
+    func proveUseful() {
+        guard !isUseful, client.isConnected else { return }
+        isUseful = true
+        let isNews = reconnection.uselessConnections > 0
+        reconnection.provedUseful()
+        if reconnection.address == 0 { failbackRounds = 0 }
+        if isNews { onState?(state) }
+    }
+
+    /// The connection that stands, or the last one, was of use: who tells people of links waits for that after one that
+    /// wasn't.
+    public var isProven: Bool { isUseful || reconnection.uselessConnections == 0 }
 }
 
 extension Uplink: MQTTClientDelegate {
     public func client(_ client: MQTTClient, didConnect connack: Connack) {
         connections += 1
         connectedAt = loop.now
-        failure = nil
+        lastProgress = loop.now
+        isUseful = false
+        failure = isContested ? contestedText : nil
         health.connected(loop.now, roundTrip: client.lastRoundTrip)
         flightWindow.reset()
-        for sender in senders { sender.didConnect(sessionPresent: connack.sessionPresent) }
-        subscribe()
+        let node = connack.userProperties.first { $0.name == "roost-node" }.map { Array($0.value.utf8) }
+        for sender in senders {
+            sender.queue.farNode = node
+            sender.didConnect(sessionPresent: connack.sessionPresent)
+        }
+        subscribe(sessionPresent: connack.sessionPresent)
+        scheduleFailback()
         noteState()
         pumpSoon()
     }
 
     public func client(_ client: MQTTClient, didClose failure: MQTTClientError) {
+        let (connectedAt, wasUseful, goodbye) = (connectedAt, isUseful, goodbye)
+        self.connectedAt = nil
+        isUseful = false
+        self.goodbye = nil
+        endFailback()
         health.disconnected()
         for sender in senders { sender.didDisconnect(isAnswer: Self.isAnswer(failure)) }
         for lane in lanes { lane.didDisconnect() }
+        refusedSubscriptions = []
         updateLinks()
-        defer {
-            connectedAt = nil
-            noteState()
-        }
+        defer { noteState() }
+        if isSettling { settled() }
         // Also where the uplink was resumed while the pause still said goodbye.
         guard !isPaused else { return }
+        switch goodbye {
+        case .giveUp(let text):
+            return failed(Verdict(text: text), wasConnected: true, wasUseful: wasUseful)
+        case .move(let index):
+            reconnection.move(to: index)
+            return schedule(.zero)
+        case nil: break
+        }
         if failure == .disconnected { return schedule(.zero) }
-        if let connectedAt, loop.now - connectedAt >= Self.goodConnection { backoff.reset() }
-        if case .serverDisconnected(.sessionTakenOver, _) = failure { return takenOver() }
-        tryAgain(after: failure)
+        if case .serverDisconnected(.sessionTakenOver, _) = failure {
+            return takenOver(connectedAt, wasUseful: wasUseful)
+        }
+        failed(failure, wasConnected: connectedAt != nil, wasUseful: wasUseful)
     }
 
     public func client(_ client: MQTTClient, didAcknowledge identifier: UInt16, reason: ReasonCode) {
@@ -144,21 +173,23 @@ extension Uplink: MQTTClientDelegate {
                 client.acknowledgedBytes, rate: client.deliveryRate, roundTrip: client.shortestRoundTrip)
             // Our own pace is an estimate: what is answered has left.
             health.acknowledged(loop.now, sentAt: min(sentAt, loop.now))
-            if reason == .success { backoff.reset() }
             break
         }
+        lastProgress = loop.now
+        if !reason.isError { proveUseful() }
         pumpSoon()
     }
 
-    public func client(_ client: MQTTClient, didReceive publish: PublishView) { receive(publish) }
+    public func client(_ client: MQTTClient, didReceive publish: PublishView) {
+        proveUseful()
+        receive(publish)
+    }
 
     public func client(_ client: MQTTClient, didSubscribe identifier: UInt16, reasons: [ReasonCode]) {
-        for (subscription, reason) in zip(options.subscriptions, reasons) where reason.isError {
-            let text = "the upstream refuses the subscription to \(subscription.filter): \(reason.name)"
-            failure = text
-            onNotice?(text)
-        }
+        subscribed(identifier, reasons)
     }
+
+    public func clientDidReceivePong(_ client: MQTTClient) { proveUseful() }
 
     public func clientDidMissPing(_ client: MQTTClient) {
         health.doubt()

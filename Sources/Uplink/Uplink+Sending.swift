@@ -23,7 +23,9 @@ extension Uplink {
     }
 
     private func pump() {
-        if client.isConnected { share() }
+        if client.isConnected, !isSettling { share() }
+        if isSettling, oldestSent == nil { settled() }
+        checkPatience()
         noteState()
         health.check(loop.now, oldestSent: oldestSent)
         updateLinks()
@@ -80,7 +82,7 @@ extension Uplink {
         pacingMilliseconds = pacingMilliseconds * 0.875 + sample * 0.125
     }
 
-    private var oldestSent: Instant? { senders.compactMap(\.oldestSent).min() }
+    var oldestSent: Instant? { senders.compactMap(\.oldestSent).min() }
 
     /// Tells the queues how the link is doing: the log decides by it when to write. A route outside its window has none.
     func updateLinks() {
@@ -102,6 +104,7 @@ extension Uplink {
         if client.isConnected {
             deadline = lanes.compactMap { $0.nextDeadline(loop.now) }.min()
             if let doubt = health.doubtAt(oldestSent: oldestSent) { deadline = min(deadline ?? doubt, doubt) }
+            if let stuckAt { deadline = min(deadline ?? stuckAt, max(stuckAt, loop.now + .milliseconds(1))) }
         }
         guard deadline != wakeAt else { return }
         loop.cancel(wake)

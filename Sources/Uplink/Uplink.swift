@@ -44,15 +44,35 @@ public final class Uplink {
 
     /// What keeps it from turning: paused, or not started.
     var isPaused = true
-    /// The address that is tried next, or is connected.
-    var address = 0
-    var backoff: Backoff
+    var reconnection: Reconnection
     var retry = Timer.none
     var isWaiting = false
     var connectedAt: Instant?
     var connections: UInt64 = 0
     /// When the upstream said that another client took the session over.
     var takeovers: [Instant] = []
+    /// It was taken over twice in a short time.
+    var isContested = false
+    /// The upstream has taken something on this connection.
+    var isUseful = false
+    /// When an acknowledgement came last, or what was sent was still leaving.
+    var lastProgress = Instant(nanoseconds: 0)
+    /// Why we end the connection ourselves.
+    var goodbye: Goodbye?
+    /// Nothing more is sent: what is in flight is waited for, and then the connection is left.
+    var isSettling = false
+    var settlingTimer = Timer.none
+    var stopped: (() -> Void)?
+    /// Looks at earlier addresses while a later one is connected.
+    var failback = Timer.none
+    var failbackRounds = 0
+    var looking: (any Connecting)?
+    let network: any Network
+    /// SUBSCRIBEs that are not answered.
+    var requests: [UInt16: [SubscribeOptions]] = [:]
+    /// All were granted, in this run.
+    var isSubscribed = false
+    var refusedSubscriptions: [String] = []
     var health = LinkHealth()
     let lanes: [RouteLane]
     var fairShare: FairShare
@@ -117,7 +137,9 @@ public final class Uplink {
         self.senders = senders
         self.sink = sink
         via = Array(options.node.utf8)
-        backoff = Backoff(min: options.reconnectMin, max: options.reconnectMax)
+        self.network = network
+        reconnection = Reconnection(
+            addresses: addresses.count, backoff: Backoff(min: options.reconnectMin, max: options.reconnectMax))
         let top = senders.map(\.priority).max()
         let pace = client.pacer?.egress?.bytesPerSecond
         lanes = zip(senders, options.routes).map { sender, route in
@@ -183,10 +205,10 @@ public final class Uplink {
     }
 
     /// Why it is not connected, or a route is held; nil: nothing is wrong.
-    public var error: String? { failure ?? senders.lazy.compactMap { $0.holding?.text }.first }
+    public var error: String? { failure ?? refusedSubscriptions.first ?? senders.lazy.compactMap { $0.holding?.text }.first }
 
     /// The address that is connected, or tried.
-    public var url: String { addresses[address].url }
+    public var url: String { addresses[reconnection.address].url }
 
     public var figures: Figures {
         Figures(

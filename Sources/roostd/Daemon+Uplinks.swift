@@ -40,7 +40,7 @@ extension Daemon {
         let queue = RouteQueue(
             name: "\(uplink.name)/\(route.placeName)", evictionClass: EvictionClass(route.priority),
             storesQoS0: route.storeQoS0, ttl: route.ttl?.milliseconds, budgetBytes: route.budgetBytes.map { Int64($0) },
-            log: log, state: state)
+            log: log, state: state, policy: RoutePolicy(route))
         broker.add(Route(uplink: uplink.name, filter: Array(route.filter.utf8), queue: queue))
         return queue
     }
@@ -56,6 +56,7 @@ extension Daemon {
             ingest.onNotice = { [logger] in logger.log(.warning, "ingest: \($0)") }
             self.ingest = ingest
             broker.receiver = ingest
+            broker.announcedNode = settings.node.id
         } catch {
             throw Failure(exitCode: 1, message: "ingest.topic: \(error)")
         }

@@ -159,10 +159,17 @@ final class Daemon {
         logger.log(.notice, "stopping")
         for listener in listeners { listener.close() }
         admin?.close()
-        for uplink in uplinks { uplink.stop() }
         broker.shutDown()
         loop.schedule(after: settings.shutdown) { exit(0) }
-        log.close(broker.routes.flatMap { $0.queue.endOfRun() }) { [loop] in loop.stop() }
+        // What the far end is about to acknowledge need not be sent again.
+        var open = uplinks.count + 1
+        let closed = { [unowned self] in
+            open -= 1
+            guard open == 0 else { return }
+            log.close(broker.routes.flatMap { $0.queue.endOfRun() }) { [loop] in loop.stop() }
+        }
+        for uplink in uplinks { uplink.stop(within: min(.seconds(2), settings.shutdown / 2), then: closed) }
+        closed()
     }
 }
 

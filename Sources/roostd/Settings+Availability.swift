@@ -23,11 +23,6 @@ extension Settings {
         for (number, uplink) in uplinks.enumerated() {
             let needsMore = uplink.urls.contains { $0.usesTLS || $0.usesWebSocket }
             refuse("uplink.\(number).urls", needsMore, "TLS and WebSocket are")
-            for (index, route) in uplink.routes.enumerated() {
-                let key = "uplink.\(number).route.\(index)"
-                refuse("\(key).ack", route.ack == .upstream, "ack = \"upstream\" is")
-                refuse("\(key).keep", route.keep == .latest, "keep = \"latest\" is")
-            }
         }
         return lines
     }
@@ -45,9 +40,6 @@ extension Settings {
         for uplink in uplinks {
             let key = "uplink \(uplink.name)"
             note("\(key): twin", uplink.twin)
-            for route in uplink.routes {
-                note("\(key): route \(route.placeName): send = \"newest\"", route.send == .newest)
-            }
         }
         return lines
     }

@@ -65,6 +65,15 @@ extension RouteOptions {
     }
 }
 
+extension RoutePolicy {
+    init(_ settings: RouteSettings) {
+        self.init(
+            sendsNewestFirst: settings.send == .newest, keepsLatest: settings.keep == .latest,
+            upstreamTimeout: settings.ack == .upstream ? settings.ackTimeout : nil,
+            reportsGaps: settings.mode == .batch, blockBytes: settings.mode == .batch ? settings.batch.bytes : 0)
+    }
+}
+
 extension SubscribeOptions {
     init(_ settings: SubscribeSettings) {
         self.init(

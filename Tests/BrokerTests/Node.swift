@@ -18,6 +18,9 @@ final class Node {
     /// Routes that every start makes, by name and filter.
     var routes: [(name: String, filter: String)] = []
 
+    /// ... and what is special about them.
+    var policies: [String: RoutePolicy] = [:]
+
     private(set) var loop: EventLoop
     private(set) var network: MemoryNetwork
     private var parts: Parts?
@@ -83,8 +86,8 @@ final class Node {
         parts = Parts(store: store, disk: disk, log: log, broker: broker)
         for (name, filter) in routes {
             let queue = RouteQueue(
-                name: name, evictionClass: .normal, storesQoS0: true, ttl: nil, budgetBytes: nil, log: log, state: state
-            )
+                name: name, evictionClass: .normal, storesQoS0: true, ttl: nil, budgetBytes: nil, log: log, state: state,
+                policy: policies[name] ?? RoutePolicy())
             queues[name] = queue
             broker.add(Route(uplink: name, filter: [UInt8](filter.utf8), queue: queue))
         }

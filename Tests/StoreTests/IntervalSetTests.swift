@@ -20,4 +20,35 @@ import Testing
     ) {
         #expect(IntervalSet(set).missing(in: range) == missing)
     }
+
+    @Test func gapsAndCountsAreAsAModelHasThem() {
+        var set = IntervalSet()
+        var model: Set<UInt64> = []
+        var seed: UInt64 = 7
+        for round in 0..<3000 {
+            seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let first = seed >> 57 + 1
+            let last = min(first + (seed >> 20) % 5, 130)
+            if round % 50 == 49 {
+                set.remove(through: first / 4)
+                model = model.filter { $0 > first / 4 }
+            } else if round % 400 == 399 {
+                set = IntervalSet()
+                model = []
+            } else if first <= last {
+                set.insert(first...last)
+                model.formUnion(first...last)
+            }
+            #expect(set.count == UInt64(model.count))
+            let end = 1 + (seed >> 40) % 140
+            let free = (1..<max(end, 1)).filter { !model.contains($0) }
+            let gap = set.lastGap(from: 1, below: end)
+            #expect(gap?.upperBound == free.last)
+            if let gap { #expect(gap.lowerBound == 1 || model.contains(gap.lowerBound - 1)) }
+            if let gap { #expect(gap.allSatisfy { !model.contains($0) }) }
+            var missing = end
+            while model.contains(missing) { missing += 1 }
+            #expect(set.firstMissing(from: end) == missing)
+        }
+    }
 }

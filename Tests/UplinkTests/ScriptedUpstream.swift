@@ -38,11 +38,26 @@ final class ScriptedUpstream: ByteStreamDelegate {
     var answer: (Received) -> Answer = { _ in .reason(.success) }
     var refusesConnections = false
     var isSilent = false
+    /// What becomes of a CONNECT in place of CONNACK.
+    enum Welcome: Sendable {
+        case connack
+        case silence, close
+        case bytes([UInt8])
+        /// CONNACK, and then these bytes, and the end.
+        case connackThen([UInt8])
+        case connackThenClose
+    }
+    var welcome: (Connect) -> Welcome = { _ in .connack }
+    /// Network connections that were accepted.
+    private(set) var accepted = 0
+    /// What SUBACK answers for each filter.
+    var granted: (Subscription) -> ReasonCode = { _ in .grantedQoS1 }
 
     init(loop: EventLoop, network: MemoryNetwork, port: UInt16 = 1883) throws {
         self.loop = loop
         listener = try network.listen(.tcp(host: "cloud", port: port)) { [weak self] stream in
             guard let self, !self.refusesConnections else { return stream.close() }
+            self.accepted += 1
             self.stream = stream
             stream.delegate = self
         }
@@ -69,7 +84,20 @@ final class ScriptedUpstream: ByteStreamDelegate {
             guard let connect = try? Connect(packet) else { return stream.close() }
             version = connect.version
             connects.append(connect)
-            stream.write(connack.encode(version: version))
+            switch welcome(connect) {
+            case .connack: stream.write(connack.encode(version: version))
+            case .silence: break
+            case .close: stream.close()
+            case .bytes(let bytes):
+                stream.write(bytes)
+                stream.closeAfterFlush()
+            case .connackThen(let bytes):
+                stream.write(connack.encode(version: version) + bytes)
+                stream.closeAfterFlush()
+            case .connackThenClose:
+                stream.write(connack.encode(version: version))
+                stream.closeAfterFlush()
+            }
         case .publish:
             guard let view = try? PublishView(packet, version: version) else { return stream.close() }
             let inner = Inner(view)
@@ -88,7 +116,7 @@ final class ScriptedUpstream: ByteStreamDelegate {
             guard let subscribe = try? Subscribe(packet, version: version) else { return stream.close() }
             subscriptions += subscribe.filters
             let suback = Suback(
-                packetIdentifier: subscribe.packetIdentifier, reasons: subscribe.filters.map { _ in .grantedQoS1 })
+                packetIdentifier: subscribe.packetIdentifier, reasons: subscribe.filters.map(granted))
             stream.write(suback.encode(version: version))
         case .pingreq: if !isSilent { stream.write(Ping.response) }
         case .puback:

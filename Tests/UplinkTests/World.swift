@@ -23,7 +23,7 @@ final class World {
     private var commits = true
 
     init(
-        routes: [RouteOptions] = [RouteOptions(name: "plant")], _ change: (inout UplinkOptions) -> Void = { _ in }
+        routes: [RouteOptions] = [RouteOptions(name: "plant")], policy: RoutePolicy = RoutePolicy(), _ change: (inout UplinkOptions) -> Void = { _ in }
     ) throws {
         loop = EventLoop(clock: clock, poller: VirtualPoller())
         network = MemoryNetwork(loop: loop)
@@ -37,7 +37,7 @@ final class World {
         queues = routes.map {
             RouteQueue(
                 name: "cloud/\($0.name)", evictionClass: $0.priority, storesQoS0: $0.storesQoS0, ttl: nil,
-                budgetBytes: nil, log: log, state: StoredState())
+                budgetBytes: nil, log: log, state: StoredState(), policy: policy)
         }
         uplink = try Uplink(
             options: options, loop: loop, network: network, queues: queues, sink: sink, storeTime: { log.clock.now },
@@ -87,6 +87,24 @@ final class World {
             }
         }
         settle()
+    }
+
+    /// Lets much time pass, from one deadline to the next.
+    func rush(_ duration: Duration) {
+        let end = clock.now + duration
+        func turn() {
+            repeat {
+                loop.tick(wait: .zero)
+                if commits { engine.step() }
+            } while loop.hasWork
+        }
+        turn()
+        while let next = loop.nextDeadline, next <= end {
+            clock.advance(to: max(next, clock.now))
+            turn()
+        }
+        clock.advance(to: end)
+        turn()
     }
 
     func connect() {

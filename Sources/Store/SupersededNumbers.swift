@@ -1,0 +1,129 @@
+/// Numbers of one run of a route with `keep = "latest"` that newer messages took the place of, until a batch's header has
+/// told of them: stretches with their times. As `state(.gap, ...)` keeps it, one row has them all, for they can be many.
+///
+/// Key: `ROUTE\0RUN\0LANE\0superseded`. Value: for each stretch, as varints, the distance of its first from the number before,
+/// its length less one, the step of its first time (zigzag) and from there to its last time.
+struct SupersededNumbers {
+    struct Stretch: Equatable {
+        var first: UInt64
+        var last: UInt64
+        /// Store time of receipt of the first and the last of them.
+        var from: Int64
+        var to: Int64
+    }
+
+    /// Ascending; neighbours are one.
+    private(set) var stretches: [Stretch] = []
+
+    var isEmpty: Bool { stretches.isEmpty }
+
+    mutating func insert(_ new: Stretch) {
+        var low = 0
+        var high = stretches.count
+        while low < high {
+            let middle = (low + high) / 2
+            if stretches[middle].last + 1 < new.first { low = middle + 1 } else { high = middle }
+        }
+        var joined = new
+        var end = low
+        while end < stretches.count, stretches[end].first <= new.last + 1 {
+            joined.first = min(joined.first, stretches[end].first)
+            joined.last = max(joined.last, stretches[end].last)
+            joined.from = min(joined.from, stretches[end].from)
+            joined.to = max(joined.to, stretches[end].to)
+            end += 1
+        }
+        stretches.replaceSubrange(low..<end, with: CollectionOfOne(joined))
+    }
+
+    /// The first ones, which are then its taker's.
+    mutating func take(_ count: Int) -> [Stretch] {
+        let taken = Array(stretches.prefix(count))
+        stretches.removeFirst(taken.count)
+        return taken
+    }
+
+    // MARK: On disk
+
+    static func key(route: String, run: Int64, lane: UInt16) -> [UInt8] {
+        Array("\(route)\0\(run)\0\(lane)\0superseded".utf8)
+    }
+
+    /// nil for another kind of key, or another route's.
+    static func place(_ key: [UInt8], route: String) -> (run: Int64, lane: UInt16)? {
+        let names = key.split(separator: 0, omittingEmptySubsequences: false).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        guard names.count == 4, names[0] == route, names[3] == "superseded", let run = Int64(names[1]),
+            let lane = UInt16(names[2])
+        else { return nil }
+        return (run, lane)
+    }
+
+    var encoded: [UInt8] {
+        var bytes: [UInt8] = []
+        var number: UInt64 = 0
+        var time: Int64 = 0
+        for stretch in stretches {
+            Varint.append(stretch.first &- number, to: &bytes)
+            Varint.append(stretch.last - stretch.first, to: &bytes)
+            Varint.append(Varint.zigzag(stretch.from &- time), to: &bytes)
+            Varint.append(Varint.zigzag(stretch.to &- stretch.from), to: &bytes)
+            number = stretch.last
+            time = stretch.from
+        }
+        return bytes
+    }
+
+    init() {}
+
+    /// What can be read of it.
+    init(_ bytes: [UInt8]) {
+        var reader = Varint.Reader(bytes)
+        var number: UInt64 = 0
+        var time: Int64 = 0
+        while let step = reader.next(), let length = reader.next(), let start = reader.next(), let span = reader.next() {
+            let first = number &+ step
+            let (last, isTooLong) = first.addingReportingOverflow(length)
+            guard !isTooLong, last < .max, first > number || stretches.isEmpty else { return }
+            time = time &+ Varint.unzigzag(start)
+            stretches.append(Stretch(first: first, last: last, from: time, to: time &+ Varint.unzigzag(span)))
+            number = last
+        }
+    }
+}
+
+/// Numbers in as few bytes of seven bits as they need, the lowest first.
+enum Varint {
+    static func append(_ value: UInt64, to bytes: inout [UInt8]) {
+        var rest = value
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(rest))
+    }
+
+    static func zigzag(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value << 1) ^ (value >> 63)) }
+    static func unzigzag(_ value: UInt64) -> Int64 { Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1) }
+
+    struct Reader {
+        private let bytes: [UInt8]
+        private var offset = 0
+
+        init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+        mutating func next() -> UInt64? {
+            var value: UInt64 = 0
+            var shift: UInt64 = 0
+            while offset < bytes.count, shift < 64 {
+                let byte = bytes[offset]
+                offset += 1
+                value |= UInt64(byte & 0x7F) << shift
+                if byte < 0x80 { return value }
+                shift += 7
+            }
+            return nil
+        }
+    }
+}
