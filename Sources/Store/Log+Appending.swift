@@ -66,7 +66,7 @@ extension Log {
             commitSoon(stream)
         }
         if retained {
-            retain(message)
+            retain(message, isAwaited: false)
             hasDueRetained = true
         }
         if !streams.isEmpty { dueHeld.append(message) }

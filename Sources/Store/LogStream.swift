@@ -77,7 +77,9 @@ public final class LogStream {
     var onAppend: (() -> Void)?
     /// Told when a reading that said `loading`, or an end, is over.
     private var waiting: [any StreamConsumer] = []
-    private var loaded: [LoadedRun] = []
+    private var loaded: [LoadedRun] = [] {
+        didSet { log.loadedRuns += loaded.count - oldValue.count }
+    }
     private var readInFlight = false
     /// Where the tail began when the read was asked for: below it, what the read doesn't find isn't there.
     private var readLimit: UInt64 = 0
@@ -181,6 +183,17 @@ public final class LogStream {
         appendedMessages += 1
         lastAppend = log.loop.now
         onAppend?()
+        return number
+    }
+
+    /// Takes a number for a message that isn't kept.
+    func skipNumber() -> UInt64 {
+        let number = next
+        next += 1
+        tail.append(Entry(message: nil, remaining: 0))
+        passedInTail += 1
+        dropPassed()
+        if passedInTail > Self.maximumPassedInTail, passedInTail * 2 > tail.count { unload() }
         return number
     }
 
@@ -329,7 +342,7 @@ public final class LogStream {
         if !readInFlight {
             readInFlight = true
             readLimit = tailFirst - 1
-            log.read(self, from: number, maximumBytes: Self.readStep)
+            log.read(self, from: number, maximumBytes: log.readStep)
         }
         return .loading
     }
@@ -346,10 +359,8 @@ public final class LogStream {
         for consumer in told { consumer.streamIsReadable(self) }
     }
 
-    /// Bytes of packets that one read brings into memory.
-    private static let readStep = 512 * 1024
-    /// How many reads are kept for readers at different places.
-    private static let loadedRuns = 4
+    /// How many reads are kept for readers at different places; `Log.trimReads` bounds their bytes over all streams.
+    private static let loadedRuns = 64
 }
 
 /// Who reads a stream.

@@ -35,7 +35,7 @@ public final class RouteQueue: StreamConsumer {
         case empty
     }
 
-    private final class Lane {
+    final class Lane {
         let stream: LogStream
         /// Everything to here is acknowledged.
         var cursor: UInt64
@@ -56,18 +56,21 @@ public final class RouteQueue: StreamConsumer {
     public let evictionClass: EvictionClass
     /// QoS 0 messages are kept while the link is down.
     public let storesQoS0: Bool
-    private unowned let log: Log
+    unowned let log: Log
     private var lanes: [Lane]
-    private var current: Lane
-    private var isNotified = false
+    let current: Lane
+    var isNotified = false
+    /// Gaps that only memory knows, and those of them that the disk has in part: by their first number, of this run.
+    var unwrittenGaps: Set<UInt64> = []
+    var partlyWrittenGaps: Set<UInt64> = []
 
     /// Something can be peeked now; called at most once a tick, before outputs are flushed.
     public var onReadable: (() -> Void)?
-    public private(set) var gaps: [GapRecord] = []
+    public internal(set) var gaps: [GapRecord] = []
     public private(set) var ended: [EndedRecord] = []
     public private(set) var refused: UInt64 = 0
     /// Messages that will never arrive, by reason, since the start of this run.
-    public private(set) var lost: [GapRecord.Reason: UInt64] = [:]
+    public internal(set) var lost: [GapRecord.Reason: UInt64] = [:]
 
     public var link = RouteLink(state: .down, smoothedMilliseconds: 0, hasRoom: false) {
         didSet { linkChanged(from: oldValue) }
@@ -194,7 +197,7 @@ public final class RouteQueue: StreamConsumer {
     }
 
     /// Moves the cursor over numbers that will never be sent.
-    private func absorb(_ lane: Lane) {
+    func absorb(_ lane: Lane) {
         lane.skipped.remove(through: lane.cursor)
         if let end = lane.skipped.takePrefix(after: lane.cursor) {
             lane.cursor = end
@@ -363,10 +366,11 @@ public final class RouteQueue: StreamConsumer {
     /// What to note at a clean end: the highest number of this run.
     public func endOfRun() -> [Change] {
         guard current.stream.next > 1 else { return [] }
+        let gaps = takeUnwrittenGaps()
         let record = EndedRecord(
             route: name, run: log.run.ordinal, lane: current.stream.numbering.lane, last: current.stream.next - 1,
             at: log.clock.now)
-        return [.state(.ended, key: record.key, value: record.value)]
+        return gaps + [.state(.ended, key: record.key, value: record.value)]
     }
 
     private func addGap(_ gap: GapRecord, isStored: Bool) {
@@ -388,7 +392,7 @@ public final class RouteQueue: StreamConsumer {
         for gap in carried {
             guard let index = gaps.firstIndex(of: gap) else { continue }
             gaps.remove(at: index)
-            log.lazily(.state(.gap, key: gap.key, value: nil))
+            if isOnDisk(gap) { log.lazily(.state(.gap, key: gap.key, value: nil)) }
         }
         for record in carriedEnds {
             guard let index = ended.firstIndex(of: record) else { continue }
