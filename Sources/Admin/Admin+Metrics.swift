@@ -67,6 +67,10 @@ extension Admin {
         text.add("roost_store_budget_bytes", .gauge, "store.budget.", log.options.budgetBytes)
         text.add("roost_store_memory_bytes", .gauge, "Bytes of messages in memory.", log.meter.bytes)
         text.add("roost_store_memory_limit_bytes", .gauge, "store.memory.", log.options.memoryBytes)
+        text.add(
+            "roost_session_memory_bytes", .gauge,
+            "Bytes of messages in memory for slow clients whose sessions end with their connections.",
+            broker.waitingMeter.bytes)
         text.add("roost_store_failing", .gauge, "1 while the store can't write.", log.failure == nil ? 0 : 1)
         text.add(
             "roost_store_refusing", .gauge, "1 while messages that must be kept are refused.", log.isRefusing ? 1 : 0)

@@ -56,8 +56,12 @@ extension Broker {
                 append(copy, [log.sessionStream(for: [(queue, member)])], retained: false, waiter: nil, ticket: 0)
             } else if qos != .atMostOnce {
                 session.enqueue(
-                    Session.Waiting(message: message, qos: qos, retain: true, subscriptionIdentifiers: identifiers))
-            } else if !connection.isOverflowing, connection.canSend(message, qos: .atMostOnce, member: direct) {
+                    Session.Waiting(message: message, qos: qos, retain: true, subscriptionIdentifiers: identifiers),
+                    isCharged: false)
+            } else if connection.isCongested || !session.retainedBacklog.isEmpty {
+                session.retainedBacklog.append((message, identifiers))
+                session.isBehind = true
+            } else if connection.canSend(message, qos: .atMostOnce, member: direct) {
                 connection.send(message, qos: .atMostOnce, member: direct, identifier: 0, isDuplicate: false, now: now)
             } else {
                 figures.dropped += 1

@@ -37,12 +37,15 @@ extension Broker {
             deliver(publish, destinations, message: nil)
             return .done(destinations.isEmpty ? .noMatchingSubscribers : .success)
         }
-        guard !log.isRefusing else {
+        guard !log.isRefusing, !isOverBudget(destinations, streams) else {
             if refusedMessages.begins(at: loop.now) {
                 logLine(.warning, "the store takes nothing now: messages that must be kept are refused")
             }
             guard publish.qos == .atMostOnce else { return .done(.quotaExceeded) }
             figures.dropped += 1
+            for route in destinations.routes where streams.contains(where: { $0 === route.queue.stream }) {
+                route.queue.passOver()
+            }
             deliver(publish, destinations, message: nil)
             return .done(.success)
         }
@@ -109,6 +112,7 @@ extension Broker {
             if route.isOf(origin) || route.leadsBack(publish) { continue }
             if qos == .atMostOnce, !route.queue.storesQoS0, route.queue.link.state == .down {
                 figures.dropped += 1
+                route.queue.passOver()
                 continue
             }
             streams.append(route.queue.stream)

@@ -64,6 +64,7 @@ extension Broker {
         connection.session = nil
         session.disconnectedAt = log.clock.now
         session.resends = []
+        session.retainedBacklog = []
         session.isBehind = true
         session.updateSettling()
         if session.expiryInterval > 0 { session.queue?.commitUnwritten() }

@@ -6,7 +6,13 @@ import Store
 extension Broker {
     /// The store can't take this PUBLISH now: its connection holds it.
     func mustWait(_ packet: RawPacket, from connection: Connection) -> Bool {
-        guard log.isRefusing else { return log.isFull }
+        guard log.isRefusing else {
+            if log.isFull { return true }
+            guard log.options.refusesWhenFull, connection.version != .v5, (packet.flags >> 1) & 3 > 0 else {
+                return false
+            }
+            return isOverBudget(packet, from: connection)
+        }
         return connection.version != .v5 && (packet.flags >> 1) & 3 > 0 && needsStore(packet, from: connection)
     }
 
@@ -17,6 +23,32 @@ extension Broker {
         else { return false }
         return publish.retain || !destinations.durable.isEmpty || !destinations.routes.isEmpty
             || (publish.qos == .exactlyOnce && session.isDurable)
+    }
+
+    /// `when_full = "refuse"`: a route that has used up its own budget refuses as a full store does.
+    func isOverBudget(_ destinations: Destinations, _ streams: [LogStream]) -> Bool {
+        guard log.options.refusesWhenFull else { return false }
+        return destinations.routes.contains { route in
+            route.queue.isOverBudget && streams.contains { $0 === route.queue.stream }
+        }
+    }
+
+    private func isOverBudget(_ packet: RawPacket, from connection: Connection) -> Bool {
+        guard let session = connection.session, let publish = try? PublishView(packet, version: connection.version),
+            let destinations = destinations(of: publish.topic, .client(session))
+        else { return false }
+        return destinations.routes.contains { $0.queue.isOverBudget }
+    }
+
+    /// A PUBLISH at QoS 0 for which there is no room to wait: routes that wanted it say so to the far end.
+    func drop(_ packet: RawPacket, from connection: Connection) {
+        figures.dropped += 1
+        guard let session = connection.session, !routes.isEmpty,
+            let publish = try? PublishView(packet, version: connection.version),
+            let destinations = destinations(of: publish.topic, .client(session)),
+            access.mayPublish(session.identity, topic: publish.topic)
+        else { return }
+        for route in destinations.routes { route.queue.passOver() }
     }
 
     func waits(_ connection: Connection) {

@@ -54,9 +54,10 @@ public final class Broker {
     public let startedAt: Instant
     /// `shutDown` was called.
     var isStopping = false
-    /// Messages that wait in memory for sessions that end with their connection: their own limits bound them, and nobody
-    /// else waits for them.
-    let waitingMeter = MemoryMeter()
+    /// Messages that wait in memory for sessions that end with their connection: each has its own limits, and all together
+    /// have as much as the log (`store.memory`).
+    public let waitingMeter = MemoryMeter()
+    var waitingLimit = Episode()
     /// Closes connections that have waited too long for a store that takes nothing.
     var refusalTimer: Timer?
 

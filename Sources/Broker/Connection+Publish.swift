@@ -151,7 +151,7 @@ extension Connection {
                 stream.pauseReading()
                 return false
             }
-            broker.figures.dropped += 1
+            broker.drop(packet, from: self)
             return true
         }
         if held.isEmpty { broker.waits(self) }

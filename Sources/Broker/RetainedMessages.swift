@@ -73,7 +73,7 @@ final class RetainedMessages {
     /// The lane sequence of the topic's message.
     func laneSequence(_ topic: UnsafeRawBufferPointer) -> UInt64? { message(topic)?.laneSequence }
 
-    private func message(_ topic: UnsafeRawBufferPointer) -> Message? {
+    func message(_ topic: UnsafeRawBufferPointer) -> Message? {
         var node = root
         for level in Self.levels(topic) {
             guard let next = node.children[level] else { return nil }

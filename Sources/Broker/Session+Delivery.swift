@@ -25,8 +25,14 @@ extension Session {
     func pump() {
         guard let connection, connection.isAccepted else { return }
         guard resend(on: connection) else { return }
+        sendRetained(on: connection)
         while hasRoom, !isCongested(connection) {
             guard deliverNext(on: connection) else { break }
+        }
+        if !retainedBacklog.isEmpty {
+            isBehind = true
+            // An output that the peer takes at once is never reported as drained.
+            if !connection.stream.isBlocked { broker.loop.onNextTickEnd { [weak self] in self?.pump() } }
         }
         updateSettling()
     }
@@ -199,17 +205,37 @@ extension Session {
         _ = connection.send(&template, publish, qos, retain, 0, delivery.subscriptionIdentifiers)
     }
 
-    func enqueue(_ item: Waiting) {
+    /// - Parameter isCharged: the message takes memory for this alone, and not as a retained message.
+    func enqueue(_ item: Waiting, isCharged: Bool = true) {
         guard let connection else { return }
         isBehind = true
         let limits = connection.limits
         waiting.append(item)
-        item.message.charge(to: broker.waitingMeter)
+        if isCharged { item.message.charge(to: broker.waitingMeter) }
         waitingBytes += item.message.byteCount
-        while waiting.count > limits.sessionMessages || waitingBytes > limits.sessionBytes {
-            let lost = limits.sessionFullLosesNewest ? waiting.removeLast() : waiting.removeFirst()
-            waitingBytes -= lost.message.byteCount
-            broker.figures.dropped += 1
+        while waiting.count > limits.sessionMessages || waitingBytes > limits.sessionBytes { loseWaiting() }
+        if isCharged { broker.boundWaiting() }
+    }
+
+    func loseWaiting() {
+        let losesNewest = connection?.limits.sessionFullLosesNewest ?? false
+        guard let lost = losesNewest ? waiting.popLast() : waiting.popFirst() else { return }
+        waitingBytes -= lost.message.byteCount
+        broker.figures.dropped += 1
+    }
+
+    /// Sends retained messages that had no room at the time of the subscription. One that was replaced since is not sent: the
+    /// newer one was, and must stay the last.
+    private func sendRetained(on connection: Connection) {
+        let now = broker.log.clock.now
+        while !isCongested(connection), let next = retainedBacklog.popFirst() {
+            let message = next.message
+            guard broker.retained.message(message.topic) === message, !message.isExpired(at: now) else { continue }
+            let member = StreamMember(
+                session: SessionID(rawValue: 0), qos: 0, retainAsPublished: true,
+                subscriptionIdentifiers: next.subscriptionIdentifiers)
+            guard connection.canSend(message, qos: .atMostOnce, member: member) else { continue }
+            connection.send(message, qos: .atMostOnce, member: member, identifier: 0, isDuplicate: false, now: now)
         }
     }
 

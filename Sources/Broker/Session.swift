@@ -74,6 +74,8 @@ public final class Session {
     var bindingBytes = 0
     var inbound: [UInt16: Inbound] = [:]
     var waiting: Deque<Waiting> = []
+    /// Retained messages at QoS 0 that go as the connection's output drains.
+    var retainedBacklog: Deque<(message: Message, subscriptionIdentifiers: [UInt32])> = []
     var waitingBytes = 0
     /// Smoothed time from a delivery to its acknowledgement.
     var smoothedMilliseconds = 0.0

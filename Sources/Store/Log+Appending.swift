@@ -65,7 +65,10 @@ extension Log {
             _ = stream.append(message, destinations: max(stream.memberships.count, 1))
             commitSoon(stream)
         }
-        if retained { retain(message, isAwaited: true) }
+        if retained {
+            retain(message, isAwaited: false)
+            hasDueRetained = true
+        }
         if !streams.isEmpty { dueHeld.append(message) }
     }
 

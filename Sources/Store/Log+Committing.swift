@@ -127,6 +127,8 @@ extension Log {
         guard isRoomAwaited, !isFull else { return }
         isRoomAwaited = false
         onRoom?()
+        // What came in by that may have filled it again, and must not wait for the commit timer.
+        if meter.bytes > options.memoryBytes / 2 { commitEverything() }
     }
 
     /// Memory is getting short: what is on disk can leave it, so nothing waits for its destinations any longer.
@@ -162,6 +164,9 @@ extension Log {
             if !stream.isRecorded {
                 stream.isRecorded = true
                 records.append(.stream(stream.record))
+            }
+            if let queue = routeQueues[ObjectIdentifier(stream)], queue.stream === stream {
+                records.append(contentsOf: queue.takeUnwrittenGaps())
             }
             segments.append(contentsOf: taken)
             for segment in taken { submittedBytes += UInt64(segment.packets.count) }

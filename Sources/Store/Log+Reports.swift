@@ -87,6 +87,16 @@ extension Log {
         }
     }
 
+    /// Bytes of packets that one read brings into memory: less where many read at different places, so that what is read for
+    /// one is still there when it comes for it, and nobody reads the same again and again.
+    var readStep: Int {
+        let readers = max(1, loadedRuns + reads.count)
+        return max(Self.smallestRead, min(Self.largestRead, options.memoryBytes / 2 / readers))
+    }
+
+    private static let smallestRead = 32 << 10
+    private static let largestRead = 512 << 10
+
     func read(_ stream: LogStream, from: UInt64, maximumBytes: Int) {
         lastRead += 1
         reads[lastRead] = (stream, from)

@@ -90,6 +90,8 @@ public final class Log {
     var lastGroup: UInt64 = 0
     var reads: [UInt64: (stream: LogStream, from: UInt64)] = [:]
     var lastRead: UInt64 = 0
+    /// Reads whose messages are in memory, over all streams.
+    var loadedRuns = 0
     /// The last read that was answered.
     var lastDone: UInt64 = 0
 

@@ -79,7 +79,9 @@ public final class LogStream {
     var onAppend: ((UInt64, Message) -> Void)?
     /// Told when a reading that said `loading`, or an end, is over.
     private var waiting: [any StreamConsumer] = []
-    private var loaded: [LoadedRun] = []
+    private var loaded: [LoadedRun] = [] {
+        didSet { log.loadedRuns += loaded.count - oldValue.count }
+    }
     private var readInFlight = false
     /// Where the tail began when the read was asked for: below it, what the read doesn't find isn't there.
     private var readLimit: UInt64 = 0
@@ -189,6 +191,17 @@ public final class LogStream {
         appendedMessages += 1
         lastAppend = log.loop.now
         onAppend?(number, message)
+        return number
+    }
+
+    /// Takes a number for a message that isn't kept.
+    func skipNumber() -> UInt64 {
+        let number = next
+        next += 1
+        tail.append(Entry(message: nil, remaining: 0))
+        passedInTail += 1
+        dropPassed()
+        if passedInTail > Self.maximumPassedInTail, passedInTail * 2 > tail.count { unload() }
         return number
     }
 
@@ -371,7 +384,7 @@ public final class LogStream {
         if !readInFlight {
             readInFlight = true
             readLimit = tailFirst - 1
-            log.read(self, from: number, maximumBytes: Self.readStep)
+            log.read(self, from: number, maximumBytes: log.readStep)
         }
         return .loading
     }
@@ -388,60 +401,11 @@ public final class LogStream {
         for consumer in told { consumer.streamIsReadable(self) }
     }
 
-    /// Bytes of packets that one read brings into memory.
-    private static let readStep = 512 * 1024
-    /// How many reads are kept for readers at different places.
-    private static let loadedRuns = 4
+    /// How many reads are kept for readers at different places; `Log.trimReads` bounds their bytes over all streams.
+    private static let loadedRuns = 64
 }
 
 /// Who reads a stream.
 public protocol StreamConsumer: AnyObject {
     func streamIsReadable(_ stream: LogStream)
-}
-
-/// What one read brought back: a span of numbers, and the messages found in it.
-private struct LoadedRun {
-    let tag: UInt64
-    let first: UInt64
-    var last: UInt64
-    private var numbers: [UInt64] = []
-    private var messages: [Message] = []
-
-    init(tag: UInt64, first: UInt64, last: UInt64) {
-        self.tag = tag
-        self.first = first
-        self.last = last
-    }
-
-    mutating func append(_ segment: StoredSegment, meter: MemoryMeter) {
-        last = segment.first + UInt64(segment.count) - 1
-        var index = SegmentIndex.Reader(segment.index)
-        segment.packets.withUnsafeBytes { packets in
-            var offset = 0
-            for step in 0..<segment.count {
-                var length = 0
-                guard let entry = index.next(),
-                    let message = Message(
-                        stored: UnsafeRawBufferPointer(rebasing: packets[offset...]), laneSequence: entry.laneSequence,
-                        receivedAt: entry.receivedAt, meter: meter, length: &length)
-                else { return }
-                offset += length
-                let number = segment.first + UInt64(step)
-                guard number >= first else { continue }
-                numbers.append(number)
-                messages.append(message)
-            }
-        }
-    }
-
-    func read(at number: UInt64) -> LogStream.Reading {
-        var low = 0
-        var high = numbers.count
-        while low < high {
-            let middle = (low + high) / 2
-            if numbers[middle] < number { low = middle + 1 } else { high = middle }
-        }
-        guard low < numbers.count else { return .missing(next: last + 1) }
-        return numbers[low] == number ? .message(messages[low]) : .missing(next: numbers[low])
-    }
 }

@@ -53,10 +53,11 @@ extension RouteQueue {
     /// What to note at a clean end: the highest number of this run.
     public func endOfRun() -> [Change] {
         guard policy.reportsGaps, current.stream.next > 1 else { return [] }
+        let gaps = takeUnwrittenGaps()
         let record = EndedRecord(
             route: name, run: log.run.ordinal, lane: current.stream.numbering.lane, last: current.stream.next - 1,
             at: log.clock.now)
-        return [.state(.ended, key: record.key, value: record.value)]
+        return gaps + [.state(.ended, key: record.key, value: record.value)]
     }
 
     func addGap(_ gap: GapRecord, isStored: Bool) {
@@ -84,7 +85,7 @@ extension RouteQueue {
             gaps.remove(at: index)
             if gap.reason == .superseded {
                 noteUnreported(numbering(of: gap))
-            } else {
+            } else if isOnDisk(gap) {
                 log.lazily(.state(.gap, key: gap.key, value: nil))
             }
         }

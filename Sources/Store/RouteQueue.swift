@@ -48,6 +48,9 @@ public final class RouteQueue: StreamConsumer {
     let current: QueueLane
     private var isNotified = false
     private var peeked: (lane: QueueLane, number: UInt64)?
+    /// Gaps that only memory knows, and those of them that the disk has in part: by their first number, of this run.
+    var unwrittenGaps: Set<UInt64> = []
+    var partlyWrittenGaps: Set<UInt64> = []
 
     /// Something can be peeked now; called at most once a tick, before outputs are flushed.
     public var onReadable: (() -> Void)?

@@ -29,6 +29,10 @@ public final class StoreClock {
             }
         }
         storeAtStart = start
+        // What the run before knew of the date holds on within the boot.
+        if let last, last.bootID == clock.bootID {
+            best = (last.wallOffset, last.synchronised ? .synchronised : last.clockSet ? .set : .never)
+        }
         look()
     }
 

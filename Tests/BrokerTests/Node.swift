@@ -20,6 +20,9 @@ final class Node {
 
     /// ... and what is special about them.
     var policies: [String: RoutePolicy] = [:]
+    /// Makes the routes of every start, instead of `routes`: each takes everything.
+    var makeRoutes: ((Log, StoredState) -> [RouteQueue])?
+    var routeBudget: Int64?
 
     private(set) var loop: EventLoop
     private(set) var network: MemoryNetwork
@@ -90,6 +93,10 @@ final class Node {
                 policy: policies[name] ?? RoutePolicy())
             queues[name] = queue
             broker.add(Route(uplink: name, filter: [UInt8](filter.utf8), queue: queue))
+        }
+        for queue in makeRoutes?(log, state) ?? [] {
+            queues[queue.name] = queue
+            broker.add(Route(uplink: queue.name, filter: [UInt8]("#".utf8), queue: queue))
         }
         let listener = ListenerOptions(limits: limits)
         _ = try network.listen(Self.endpoint) { [unowned broker] in broker.accept($0, listener: listener) }

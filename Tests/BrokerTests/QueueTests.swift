@@ -150,7 +150,7 @@ struct QueueTests {
         var limits = BrokerLimits()
         limits.sessionMessages = 50
         var options = LogOptions()
-        options.memoryBytes = 20_000
+        options.memoryBytes = 80_000
         let node = try Node(limits: limits, log: options)
         let slow = try node.client("slow", receiveMaximum: 1)
         slow.subscribed("t")

@@ -1,0 +1,46 @@
+/// What one read brought back: a span of numbers, and the messages found in it.
+struct LoadedRun {
+    let tag: UInt64
+    let first: UInt64
+    var last: UInt64
+    private var numbers: [UInt64] = []
+    private var messages: [Message] = []
+
+    init(tag: UInt64, first: UInt64, last: UInt64) {
+        self.tag = tag
+        self.first = first
+        self.last = last
+    }
+
+    mutating func append(_ segment: StoredSegment, meter: MemoryMeter) {
+        last = segment.first + UInt64(segment.count) - 1
+        var index = SegmentIndex.Reader(segment.index)
+        segment.packets.withUnsafeBytes { packets in
+            var offset = 0
+            for step in 0..<segment.count {
+                var length = 0
+                guard let entry = index.next(),
+                    let message = Message(
+                        stored: UnsafeRawBufferPointer(rebasing: packets[offset...]), laneSequence: entry.laneSequence,
+                        receivedAt: entry.receivedAt, meter: meter, length: &length)
+                else { return }
+                offset += length
+                let number = segment.first + UInt64(step)
+                guard number >= first else { continue }
+                numbers.append(number)
+                messages.append(message)
+            }
+        }
+    }
+
+    func read(at number: UInt64) -> LogStream.Reading {
+        var low = 0
+        var high = numbers.count
+        while low < high {
+            let middle = (low + high) / 2
+            if numbers[middle] < number { low = middle + 1 } else { high = middle }
+        }
+        guard low < numbers.count else { return .missing(next: last + 1) }
+        return numbers[low] == number ? .message(messages[low]) : .missing(next: numbers[low])
+    }
+}
