@@ -32,7 +32,8 @@ extension Database {
         guard let first = ranges.first, let last = ranges.last, (counters[stream]?.messages ?? 0) > 0 else { return }
         guard ranges.count <= Self.singleRanges else {
             // So many that one look at all segments is less work.
-            let rows = try headers(in: SegmentRow.key(stream, first.lowerBound)...SegmentRow.key(stream, last.upperBound))
+            let rows = try headers(
+                in: SegmentRow.key(stream, first.lowerBound)...SegmentRow.key(stream, last.upperBound))
             let passed = IntervalSet(ranges)
             for row in rows where passed.end(containing: row.first).map({ $0 >= row.last }) ?? false {
                 try delete([row], of: stream, keys: row.key...row.key)

@@ -82,7 +82,8 @@ struct SupersededNumbers {
         var reader = Varint.Reader(bytes)
         var number: UInt64 = 0
         var time: Int64 = 0
-        while let step = reader.next(), let length = reader.next(), let start = reader.next(), let span = reader.next() {
+        while let step = reader.next(), let length = reader.next(), let start = reader.next(), let span = reader.next()
+        {
             let first = number &+ step
             let (last, isTooLong) = first.addingReportingOverflow(length)
             guard !isTooLong, last < .max, first > number || stretches.isEmpty else { return }

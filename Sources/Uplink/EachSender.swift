@@ -66,7 +66,11 @@ final class EachSender: RouteSender {
     func queueIsReadable() { isLoading = false }
 
     func flush() {
-        if retriesRefused { holding?.until = context.client.loop.now } else { holding = Hold(server: context.client.server) }
+        if retriesRefused {
+            holding?.until = context.client.loop.now
+        } else {
+            holding = Hold(server: context.client.server)
+        }
     }
 
     func isDue(_ now: Instant) -> Bool {

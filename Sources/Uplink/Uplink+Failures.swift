@@ -53,7 +53,8 @@ extension Uplink {
 
     private var moved: Verdict {
         guard let reference = client.serverReference, !reference.isEmpty else {
-            return Verdict(text: "the upstream says that we shall use another server, but not which; see urls", isForGood: true)
+            return Verdict(
+                text: "the upstream says that we shall use another server, but not which; see urls", isForGood: true)
         }
         return Verdict(text: "the upstream has moved to \(reference), which is not one of urls", isForGood: true)
     }

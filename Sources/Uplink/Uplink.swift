@@ -205,7 +205,9 @@ public final class Uplink {
     }
 
     /// Why it is not connected, or a route is held; nil: nothing is wrong.
-    public var error: String? { failure ?? refusedSubscriptions.first ?? senders.lazy.compactMap { $0.holding?.text }.first }
+    public var error: String? {
+        failure ?? refusedSubscriptions.first ?? senders.lazy.compactMap { $0.holding?.text }.first
+    }
 
     /// The address that is connected, or tried.
     public var url: String { addresses[reconnection.address].url }

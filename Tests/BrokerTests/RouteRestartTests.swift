@@ -130,7 +130,9 @@ struct RouteRestartTests {
 
         try node.restart()
         let left = try take(.max, node)
-        #expect(Set(payloads(left)) == Set(((181...200).filter { !(1...10).contains($0 % 20) } + (201...210)).map { "\($0)" }))
+        #expect(
+            Set(payloads(left))
+                == Set(((181...200).filter { !(1...10).contains($0 % 20) } + (201...210)).map { "\($0)" }))
         #expect(left.count == 20)
     }
 

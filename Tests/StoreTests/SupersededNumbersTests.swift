@@ -20,10 +20,12 @@ import Testing
         #expect(read.stretches == numbers.stretches)
         #expect(Set(read.stretches.flatMap { Array($0.first...$0.last) }) == model)
         for (one, next) in zip(read.stretches, read.stretches.dropFirst()) { #expect(one.last + 1 < next.first) }
-        #expect(read.stretches.allSatisfy { $0.from == Int64($0.first) * 10 - 5000 && $0.to == Int64($0.last) * 10 - 5000 })
+        #expect(
+            read.stretches.allSatisfy { $0.from == Int64($0.first) * 10 - 5000 && $0.to == Int64($0.last) * 10 - 5000 })
     }
 
-    @Test(arguments: [[], [1], [0x80], [1, 0, 0, 0, 0, 0, 0, 0], Array(repeating: UInt8(0xFF), count: 60)] as [[UInt8]])
+    @Test(
+        arguments: [[], [1], [0x80], [1, 0, 0, 0, 0, 0, 0, 0], Array(repeating: UInt8(0xFF), count: 60)] as [[UInt8]])
     func nonsenseIsReadAsFarAsItGoes(bytes: [UInt8]) {
         #expect(SupersededNumbers(bytes).stretches.count <= 1)
     }

@@ -19,7 +19,8 @@ import Testing
         var script: @Sendable (ScriptedUpstream) -> Void
     }
 
-    private static func refusing(_ reason: ReasonCode, reference: String? = nil) -> @Sendable (ScriptedUpstream) -> Void {
+    private static func refusing(_ reason: ReasonCode, reference: String? = nil) -> @Sendable (ScriptedUpstream) -> Void
+    {
         {
             var connack = Connack(reason: reason)
             connack.serverReference = reference
@@ -35,16 +36,19 @@ import Testing
     static let cases: [Case] = [
         Case(
             testDescription: "a bad password", connects: 60,
-            says: "the upstream refuses the login of user pump: bad user name or password; see username and password_file",
+            says:
+                "the upstream refuses the login of user pump: bad user name or password; see username and password_file",
             script: refusing(.badUserNameOrPassword)),
         Case(
             testDescription: "a bad password on 3.1.1", version: .v311, connects: 60,
-            says: "the upstream refuses the login of user pump: bad user name or password; see username and password_file",
+            says:
+                "the upstream refuses the login of user pump: bad user name or password; see username and password_file",
             script: welcoming(.bytes([0x20, 2, 0, 4]))),
         Case(
             testDescription: "not authorized", says: "the upstream doesn't let user pump in: not authorized",
             script: refusing(.notAuthorized)),
-        Case(testDescription: "banned", says: "the upstream doesn't let user pump in: banned", script: refusing(.banned)),
+        Case(
+            testDescription: "banned", says: "the upstream doesn't let user pump in: banned", script: refusing(.banned)),
         Case(
             testDescription: "the client identifier",
             says: "the upstream refuses the client identifier pump-7-cloud; see client_id",
@@ -83,7 +87,8 @@ import Testing
             script: welcoming(.connackThenClose)),
         Case(
             testDescription: "accepted, and told to go",
-            says: "the server disconnected us: administrative action; so it goes each time, before it has taken anything",
+            says:
+                "the server disconnected us: administrative action; so it goes each time, before it has taken anything",
             script: welcoming(.connackThen(Disconnect(reason: .administrativeAction).encode(version: .v5)))),
         Case(
             testDescription: "accepted, and moved by DISCONNECT",
@@ -101,7 +106,7 @@ import Testing
             script: { $0.answer = { _ in .close } }),
         Case(
             testDescription: "acknowledges nothing", attempts: 8,
-            says: "the upstream has acknowledged nothing for 180 s; so it goes each time, before it has taken anything",
+            says: "the upstream has acknowledged nothing for 180 s",
             script: { $0.answer = { _ in .silence } }),
     ]
 

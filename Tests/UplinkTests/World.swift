@@ -23,7 +23,8 @@ final class World {
     private var commits = true
 
     init(
-        routes: [RouteOptions] = [RouteOptions(name: "plant")], policy: RoutePolicy = RoutePolicy(), _ change: (inout UplinkOptions) -> Void = { _ in }
+        routes: [RouteOptions] = [RouteOptions(name: "plant")], policy: RoutePolicy = RoutePolicy(),
+        _ change: (inout UplinkOptions) -> Void = { _ in }
     ) throws {
         loop = EventLoop(clock: clock, poller: VirtualPoller())
         network = MemoryNetwork(loop: loop)
