@@ -100,6 +100,15 @@ extension Admin {
             "roost_queue_refused_messages_total", .counter, "Messages that the far end refused for good.",
             samples { $0.isOrphaned ? nil : Double($0.refused) })
         text.add(
+            "roost_queue_lost_messages_total", .counter, "Messages that will never arrive, by reason.",
+            routes.flatMap { route in
+                route.lost.map {
+                    .init(
+                        Double($0.messages), ("uplink", route.uplink), ("route", route.route),
+                        ("priority", route.priority), ("reason", $0.reason))
+                }
+            })
+        text.add(
             "roost_queue_orphaned", .gauge, "1 for a backlog whose route has left the configuration.",
             samples { $0.isOrphaned ? 1 : 0 })
     }
