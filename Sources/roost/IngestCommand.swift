@@ -16,6 +16,7 @@ struct IngestCommand: ParsableCommand {
               roost ingest --url mqtt://broker:1883
               roost ingest --url mqtt://broker:1883 --shards 00-7f --state /var/lib/roost/ingest-a
               roost ingest --url mqtts://broker:8883 --share roost --topic '{node}/{topic}'
+              roost coverage --state ingest           what has come, seen from another terminal
             """)
 
     @Option(help: "The broker: mqtt, mqtts, ws or wss. May be repeated: tried in this order.")
@@ -57,11 +58,24 @@ struct IngestCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Its private key, PEM.", valueName: "file"))
     var key: String?
 
+    @Option(help: "QoS of what is published: 1.")
+    var qos = 1
+
+    @Flag(help: "Log JSON instead of text.")
+    var json = false
+
     @Flag(help: "Print the configuration and do nothing.")
     var printConfig = false
 
     func validate() throws {
         guard !url.isEmpty else { throw ValidationError("--url: which broker?") }
+        guard qos == 1 else {
+            throw ValidationError(
+                qos == 2
+                    ? "--qos 2 is not available in this version. With 1, messages come exactly once while this process lives, "
+                        + "and at least once across its sudden death."
+                    : "--qos \(qos): 1")
+        }
         guard shards == nil || share == nil else { throw ValidationError("--shards and --share exclude each other") }
         if let share, share.isEmpty || share.contains(where: { "/+#".contains($0) }) {
             throw ValidationError("--share \(share): a group's name has no /, + or #")
@@ -148,6 +162,7 @@ struct IngestConfiguration {
             "client_id = \(quoted(name))",
             "session_expiry = \(quoted(command.sessionExpiry))",
         ]
+        if command.json { lines.insert(contentsOf: ["[log]", "format = \"json\"", ""], at: 2) }
         if let username = command.username { lines.append("username = \(quoted(username))") }
         if let file = command.passwordFile { lines.append("password_file = \(quoted(file))") }
         let tls = [("ca", command.ca), ("certificate", command.certificate), ("key", command.key)]

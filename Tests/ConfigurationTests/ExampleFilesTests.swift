@@ -10,7 +10,7 @@ import Testing
         String(decoding: try TextFile.read("\(directory)/\(name)"), as: UTF8.self)
     }
 
-    @Test(arguments: ["roost.toml", "edge.toml", "cloud.toml"])
+    @Test(arguments: ["roost.toml", "edge.toml", "cloud.toml", "sync-a.toml", "sync-b.toml"])
     func loadsWithoutAWarning(_ name: String) throws {
         #expect(try Settings.load(file: "\(Self.directory)/\(name)").warnings == [])
     }
@@ -50,6 +50,16 @@ import Testing
         #expect(edge.uplinks[0].routes.allSatisfy { $0.mode == .batch })
         #expect(cloud.ingest.enabled)
         #expect(Topics.overlap(cloud.ingest.filter, edge.uplinks[0].batchPrefix + "/00/edge-1"))
+    }
+
+    @Test func theTwoThatExchangeTopicsSendToEachOther() throws {
+        let nodes = try ["a", "b"].map { try Settings.load(file: "\(Self.directory)/sync-\($0).toml") }
+
+        for (node, other) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
+            #expect(node.uplinks[0].urls.map { "\($0.host):\($0.port)" } == other.listeners.map(\.bind.description))
+            #expect(node.uplinks[0].routes.map(\.filter) == ["shared/#"])
+            #expect(node.ingest.enabled && node.node.id != other.node.id && node.node.data != other.node.data)
+        }
     }
 
     /// Dotted keys of all values, without indexes.
