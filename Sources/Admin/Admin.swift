@@ -77,6 +77,7 @@ public final class Admin {
             }
         }
         router.add(.get, "/coverage") { [unowned self] call in call.answer(coverage(call)) }
+        router.add(.post, "/uplink/*/test") { [unowned self] call in test(call) }
         router.add(.get, "/modules") { call in call.answer(.json { $0.array { _ in } }) }
         router.add(.post, "/log/*") { [unowned self] call in call.answer(setLogLevel(call.name)) }
         router.add(.post, "/reload") { [unowned self] call in call.answer(reload()) }

@@ -1,4 +1,5 @@
 import EventLoop
+import Uplink
 
 /// What is looked at and steered of an uplink.
 public protocol AdministeredUplink: AnyObject {
@@ -10,10 +11,13 @@ public protocol AdministeredUplink: AnyObject {
     func flush()
     /// Why the route of this name sends nothing; nil: nothing holds it back.
     func holding(route name: String) -> String?
+    /// Tries every address, and tells what came of each step.
+    func test(_ completion: @escaping ([TrialStep]) -> Void)
 }
 
 extension AdministeredUplink {
     public func holding(route name: String) -> String? { nil }
+    public func test(_ completion: @escaping ([TrialStep]) -> Void) { completion([]) }
 }
 
 /// An uplink as it is now.

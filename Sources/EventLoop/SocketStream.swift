@@ -16,6 +16,8 @@ final class SocketStream: ByteStream, DescriptorHandler {
 
     /// What the kernel begins with; it grows by itself from there.
     private static let usualReceiveBuffer = 128 << 10
+    /// With less, the window opens in jumps, and the peer's timers decide the rate: at 64 kbit/s, 4 KiB gave 64 % of it.
+    private static let leastReceiveBuffer: Int32 = 32 << 10
 
     /// Negative after closing.
     private var descriptor: Int32
@@ -68,7 +70,7 @@ final class SocketStream: ByteStream, DescriptorHandler {
         guard let ingress = pacer.ingress else { return }
         let halfSecond = Int32(clamping: Int(ingress.bytesPerSecond / 2))
         if halfSecond < SocketStream.usualReceiveBuffer {
-            setOption(descriptor, SOL_SOCKET, SO_RCVBUF, max(4096, halfSecond))
+            setOption(descriptor, SOL_SOCKET, SO_RCVBUF, max(SocketStream.leastReceiveBuffer, halfSecond))
         }
     }
 

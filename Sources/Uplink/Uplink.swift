@@ -34,6 +34,7 @@ public final class Uplink {
 
     public let options: UplinkOptions
     public let loop: EventLoop
+    let network: any Network
     let client: MQTTClient
     let context: SendingContext
     let addresses: [UplinkAddress]
@@ -97,6 +98,8 @@ public final class Uplink {
         didSet { context.onNotice = onNotice }
     }
     var lastState = State.paused
+    /// A try that is running.
+    var trial: UplinkTrial?
 
     /// - Parameters:
     ///   - queues: one for each of `options.routes`, in their order.
@@ -130,6 +133,7 @@ public final class Uplink {
         }
         self.options = options
         self.loop = loop
+        self.network = network
         self.client = client
         self.context = context
         self.addresses = addresses

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `roost uplink [pause | resume | flush] [NAME]`.
+/// `roost uplink [pause | resume | flush | test] [NAME]`.
 struct UplinkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "uplink",
@@ -10,8 +10,9 @@ struct UplinkCommand: ParsableCommand {
               roost uplink
               roost uplink pause cloud          send nothing until `resume`; messages are stored
               roost uplink flush                send what waits for its batch to fill, now
+              roost uplink test cloud           try its addresses, login and rights, step by step
             """,
-        subcommands: [List.self, Pause.self, Resume.self, Flush.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Pause.self, Resume.self, Flush.self, Test.self], defaultSubcommand: List.self)
 
     static func colour(of state: String) -> Terminal.Colour? {
         switch state {
@@ -82,10 +83,12 @@ struct UplinkCommand: ParsableCommand {
         @OptionGroup var admin: AdminOptions
 
         func tell(_ word: String, _ done: String) throws {
-            let name = try self.name ?? onlyName()
+            let name = try chosenName()
             let body = try admin.post("/uplink/\(name.percentEncoded)/\(word)")
             if admin.json { Document.print(body) } else { Terminal.say("\(name) \(done).") }
         }
+
+        func chosenName() throws -> String { try name ?? onlyName() }
 
         private func onlyName() throws -> String {
             let names = try Document.decode([UplinkDocument].self, try admin.get("/uplink")).map(\.name)

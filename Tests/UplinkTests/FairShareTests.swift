@@ -20,7 +20,8 @@ import Testing
         return sent
     }
 
-    @Test(arguments: [[1000, 1000, 1000, 1000], [100, 8000, 300, 262_144], [262_144, 100, 262_144, 100]], [false, true])
+    @Test(
+        arguments: [[1000, 1000, 1000, 1000], [100, 8000, 300, 262_144], [262_144, 100, 262_144, 100]], [false, true])
     func classesShareByWeightInBytes(sizes: [Int], anew: Bool) {
         var share = FairShare([.critical, .high, .normal, .bulk])
         let total = 290_000_000
