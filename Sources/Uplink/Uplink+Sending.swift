@@ -33,6 +33,8 @@ extension Uplink {
     private var canSend: Bool { client.room > 0 && client.unsentBytes < Self.maximumUnsent }
 
     private func pump() {
+        // Before and after: whether anybody can wait for a settling acknowledgement depends on the room that there is now.
+        updateLinks()
         if client.isConnected { share() }
         noteState()
         health.check(loop.now, oldestSent: oldestSent)
