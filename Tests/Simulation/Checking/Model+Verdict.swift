@@ -60,12 +60,17 @@ extension Model {
             }
             let message = messages[number]
             let hasArrived = taken[number] != nil || deliveries["lake"]?.counts[number] != nil
-            if state.received.contains(place.number), !hasArrived, !message.retain, message.qos != .atMostOnce {
+            if state.has(place.number), !hasArrived, !message.retain, message.qos != .atMostOnce {
                 return fail(.coverage, "the receiver says that it has \(place), and \(message.description) never came")
             }
-            if acknowledgedPlaces.contains(place), !state.received.contains(place.number) {
+            if acknowledgedPlaces.contains(place), !state.has(place.number) {
                 return fail(.coverage, "\(place) was acknowledged, and the receiver does not have it")
             }
         }
     }
+}
+
+extension ReceiverState {
+    /// The receiver says that it has the number.
+    fileprivate func has(_ number: UInt64) -> Bool { spans.contains { $0.first <= number && number <= $0.last } }
 }

@@ -60,12 +60,14 @@ final class SinkTap: MessageSink {
         broker.publish(message, from: origin, settled: settled)
     }
 
-    func ingest(_ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void) {
-        let payloads = messages.map { String(decoding: $0.publish.payload, as: UTF8.self) }
+    var takesMessages: Bool { broker.takesMessages }
+
+    func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool {
+        let payloads = messages.map { String(decoding: $0.payload, as: UTF8.self) }
         let model = model
-        broker.ingest(messages, changes: changes) { isKept in
-            if isKept { model.receiverTakes(payloads) }
-            committed(isKept)
+        return broker.ingest(messages, changes: changes) {
+            model.receiverTakes(payloads)
+            committed()
         }
     }
 }
