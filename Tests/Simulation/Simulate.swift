@@ -8,12 +8,13 @@ public struct Simulate {
     /// Also what the disks and the network do.
     private var isDetailed = false
     private var shrinks = true
+    private var stopsAtFailure = false
 
     /// Exit code 0: every promise was kept; 1: not; 2: usage.
     public static func main(_ arguments: [String]) -> Int32 {
         var command = Simulate()
         guard command.read(arguments) else {
-            print("simulate [--seeds N] [--first N] [--seed N [--detail]] [--no-shrink]")
+            print("simulate [--seeds N] [--first N] [--seed N [--detail]] [--no-shrink] [--first-failure]")
             return 2
         }
         if let seed = command.single { return command.replay(seed) }
@@ -26,6 +27,7 @@ public struct Simulate {
             switch word {
             case "--detail": isDetailed = true
             case "--no-shrink": shrinks = false
+            case "--first-failure": stopsAtFailure = true
             default:
                 guard let text = rest.popFirst(), let value = Int(text), value > 0 else { return false }
                 switch word {
@@ -50,6 +52,7 @@ public struct Simulate {
             failed.append((schedule, violation))
             print("seed \(seed) (\(schedule.scenario.kind.rawValue)): \(violation)")
             fflush(nil)
+            if stopsAtFailure { return 1 }
         }
         let text = Scenario.Kind.allCases.map { "\($0.rawValue) \(kinds[$0] ?? 0)" }.joined(separator: ", ")
         print("\(seeds) seeds (\(text)): \(failed.count) failed")

@@ -8,6 +8,7 @@ extension Model {
             judge(client)
         }
         judgeCoverage()
+        judgeGaps()
     }
 
     /// A session gets all that was acknowledged while it was subscribed.
@@ -41,6 +42,23 @@ extension Model {
         // Its session's subscription was surely on the cloud's disk by then.
         guard let since = world.commandsFrom, since + 2_000_000_000 < sentAt else { return false }
         return message.topic.hasPrefix("cmd/")
+    }
+
+    /// What a route acknowledged and never brought is in its gaps, at least by number.
+    private func judgeGaps() {
+        guard let ingest = world.cloud.process?.ingest, !world.isForgiven(.cloud), !world.isForgiven(.node) else { return }
+        for route in ["alarm", "plant", "bulk"] {
+            let missing = messages.filter {
+                $0.role == .node && $0.isAcknowledged && $0.topic.hasPrefix(route + "/") && taken[$0.number] == nil
+                    && deliveries["lake"]?.counts[$0.number] == nil
+            }
+            let reported = ingest.states.filter { $0.key.route == "cloud/\(route)" }.reduce(0) {
+                $0 + ($1.value.gaps + $1.value.foldedGaps).reduce(0) { $0 + Int($1.last - $1.first + 1) }
+            }
+            guard let first = missing.first, missing.count > reported else { continue }
+            let text = "\(missing.count) messages of route \(route) never came, and \(reported) are reported"
+            return fail(.coverage, "\(text); \(first.description) is one")
+        }
     }
 
     static func matches(_ filter: String, _ topic: String) -> Bool {
