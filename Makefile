@@ -7,6 +7,7 @@ CONFIGURATION ?= release
 PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
+SEEDS ?= 1000
 VENV := .build/venv
 
 # A release build carries its Swift runtime, SQLite and LZ4 along, and asks nothing of the machine but glibc.
@@ -27,7 +28,7 @@ BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev python3 util-linux
 MINUTES ?= 60
 CUTS ?= 100
 
-.PHONY: help run build test bench soak powerloss install uninstall format lint clean
+.PHONY: help run build test simulate mutate bench soak powerloss install uninstall format lint clean
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,16 @@ test: ## build and run every test
 	@swift build -c release -j $(JOBS) --build-tests $(RELEASE_TESTS_FLAGS)
 	@echo "roost: running the tests once more, as they are released"
 	@$(TEST) swift test -c release --skip-build $(RELEASE_TESTS_FLAGS)
+
+simulate: ## run SEEDS histories of a node and a cloud with every fault; SEED=n shows one
+	@$(call install,$(BUILD_PACKAGES))
+	@echo "roost: building the simulation"
+	@swift build -j $(JOBS) --product simulate
+	@SWIFT_BACKTRACE=enable=no .build/debug/simulate $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(SIMULATE)
+
+mutate: ## break the code on purpose, and see that the simulation finds it
+	@$(call install,$(BUILD_PACKAGES) python3)
+	@Tests/Simulation/Mutations/run
 
 bench: build ## measure beside mosquitto, and write Benchmarks/RESULTS.md
 	@$(call install,$(BENCH_PACKAGES))

@@ -194,7 +194,8 @@ final class BatchSender: RouteSender {
         if let hold = holding { return hold.until }
         guard hasRoom, !isLoading else { return nil }
         var deadline: Instant?
-        func consider(_ instant: Instant) { deadline = min(deadline ?? instant, instant) }
+        // What is past and did not go awaits something else; it must not hide what is to come.
+        func consider(_ instant: Instant) { if instant > now { deadline = min(deadline ?? instant, instant) } }
         if let waitingSince { consider(waitingSince + options.batchDelay) }
         if let eagerDeadline { consider(eagerDeadline) }
         if let newsSince { consider(newsSince + options.batchDelay) }
@@ -208,7 +209,8 @@ final class BatchSender: RouteSender {
         if !rest.isEmpty { return split(now) }
         let taken = take()
         guard packets.count > 0 else {
-            waitingSince = nil
+            // What is being read from disk goes as soon as it is here: it has waited, and may leave memory again.
+            if !isLoading { waitingSince = nil }
             return taken.reachedEnd && isEmptyDue(now) ? sendEmpty(now) : nil
         }
         let level = level(packets.byteCount, now)

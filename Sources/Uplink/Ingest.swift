@@ -97,7 +97,7 @@ public final class Ingest {
         let key = ReceiverKey(node: header.node, route: header.route, run: header.run)
         var touched: [ReceiverKey: ReceiverState] = [:]
         let new = try note(batch, as: key, in: &touched)
-        try turns.check(header.sequence, key) { touched[key]?.knows($0) == true }
+        try turns.check(key, hasNew: !new.isEmpty) { (touched[$0] ?? states[$0])?.knows($1) == true }
         let taken = try views(of: batch, new: new, from: publisher)
 
         let count = UInt64(taken.messages.count)
@@ -184,24 +184,41 @@ public final class Ingest {
 /// Batches that were on their way behind one that the store could not keep wait as well, so that order is kept: until
 /// that one comes again, or its number is known never to come.
 private struct IngestTurns {
-    /// Numbers that the store could not keep, until they come again.
-    private var awaited: [ReceiverKey: UInt64] = [:]
+    private struct Route: Hashable {
+        let node: String
+        let name: String
+
+        init(_ key: ReceiverKey) {
+            node = key.node
+            name = key.route
+        }
+    }
+
+    /// The first number of each route that the store could not keep, until it comes again. What is left of an earlier run
+    /// comes before anything newer: so a route waits as a whole.
+    private var awaited: [Route: (key: ReceiverKey, number: UInt64)] = [:]
     /// Batches refused for them in a row, which is bounded, so that no sender is held for ever.
     private var heldBack = 0
     private static let maximumHeldBack = 64
 
-    mutating func check(_ number: UInt64, _ key: ReceiverKey, isKnown: (UInt64) -> Bool) throws(BatchRefusal) {
-        guard let number = awaited[key] else { return }
-        if !isKnown(number), heldBack < Self.maximumHeldBack {
+    mutating func check(
+        _ key: ReceiverKey, hasNew: Bool, isKnown: (ReceiverKey, UInt64) -> Bool
+    ) throws(BatchRefusal) {
+        let route = Route(key)
+        guard let (first, number) = awaited[route] else { return }
+        if !isKnown(first, number), heldBack < Self.maximumHeldBack {
+            guard hasNew else { return }
             heldBack += 1
             throw .storeFull
         }
-        awaited[key] = nil
+        awaited[route] = nil
         heldBack = 0
     }
 
     mutating func wait(for number: UInt64, _ key: ReceiverKey) {
         if awaited.count >= 100_000 { awaited.removeAll() }
-        awaited[key] = min(awaited[key] ?? .max, number)
+        let route = Route(key)
+        if let known = awaited[route], known.key == key, known.number < number { return }
+        awaited[route] = (key, number)
     }
 }

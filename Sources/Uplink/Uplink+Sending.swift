@@ -23,6 +23,8 @@ extension Uplink {
     }
 
     private func pump() {
+        // Before and after: whether anybody can wait for a settling acknowledgement depends on the room that there is now.
+        updateLinks()
         if client.isConnected, !isSettling { share() }
         if isSettling, oldestSent == nil { settled() }
         checkPatience()

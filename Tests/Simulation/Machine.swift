@@ -23,6 +23,7 @@ final class Machine {
     private var fuse: (effects: Int, end: End, downFor: Int64)?
     /// Extra time that each of the writer's steps takes.
     var slowness: Int64 = 0
+    private var wrongDates = 0
     /// How often the process has begun and ended.
     private(set) var starts = 0
     private(set) var sudden = 0
@@ -148,6 +149,13 @@ final class Machine {
         world.network.forgetListeners(of: dead)
         if isPowered { disk.crash() } else { disk.losePower() }
         dead.tearDown()
+    }
+
+    /// The wall clock is wrong, and not synchronised, until each that made it wrong is over.
+    func loseDate(by milliseconds: Int64, isOver: Bool = false) {
+        clock.wallMilliseconds += milliseconds
+        wrongDates += isOver ? -1 : 1
+        clock.isSynchronised = wrongDates == 0
     }
 
     func writerDelay() -> Int64 { 200_000 + Int64(random.below(9)) * 100_000 + slowness }

@@ -18,9 +18,7 @@ public final class Trace {
         guard lines != nil else { return }
         let milliseconds = now / 1_000_000
         let text = "\(milliseconds / 1000).\(String(1000 + milliseconds % 1000).dropFirst())"
-        lines?.append(
-            String(repeating: " ", count: max(0, 9 - text.count)) + text + "  \(String(hash & 0xffff, radix: 16)) "
-                + line())
+        lines?.append(String(repeating: " ", count: max(0, 9 - text.count)) + text + "  " + line())
     }
 
     func mix(_ value: UInt64) {

@@ -34,10 +34,10 @@ public final class World: SimulatedTime {
     func machine(_ role: Role) -> Machine { role == .node ? node : cloud }
     private func machine(_ isNode: Bool) -> Machine { isNode ? node : cloud }
 
-    public init(_ schedule: Schedule, keepsTrace: Bool = false, withDisks: Bool = false) {
+    public init(_ schedule: Schedule, keepsTrace: Bool = false, isDetailed: Bool = false) {
         scenario = schedule.scenario
         steps = schedule.steps
-        trace = Trace(keepsLines: keepsTrace, isDetailed: withDisks)
+        trace = Trace(keepsLines: keepsTrace, isDetailed: isDetailed)
         random = SimulationRandom(seed: schedule.seed ^ 0xABCD_EF01_2345_6789)
         let far = Int64(scenario.uplinkDelayMilliseconds) * 1_000_000
         links = [
@@ -255,13 +255,9 @@ public final class World: SimulatedTime {
             machine.slowness = Int64(more) * 1_000_000
             after(milliseconds: milliseconds) { machine.slowness = 0 }
         case .loseDate(let node, let seconds, let milliseconds):
-            let clock = machine(node).clock
-            clock.wallMilliseconds += Int64(seconds) * 1000
-            clock.isSynchronised = false
-            after(milliseconds: milliseconds) {
-                clock.wallMilliseconds -= Int64(seconds) * 1000
-                clock.isSynchronised = true
-            }
+            let machine = machine(node)
+            machine.loseDate(by: Int64(seconds) * 1000)
+            after(milliseconds: milliseconds) { machine.loseDate(by: -Int64(seconds) * 1000, isOver: true) }
         default: break
         }
     }

@@ -8,6 +8,7 @@ extension Model {
             judge(client)
         }
         judgeCoverage()
+        judgeGaps()
     }
 
     /// A session gets all that was acknowledged while it was subscribed.
@@ -43,6 +44,23 @@ extension Model {
         return message.topic.hasPrefix("cmd/")
     }
 
+    /// What a route acknowledged and never brought is in its gaps, at least by number.
+    private func judgeGaps() {
+        guard let ingest = world.cloud.process?.ingest, !world.isForgiven(.cloud), !world.isForgiven(.node) else { return }
+        for route in ["alarm", "plant", "bulk"] {
+            let missing = messages.filter {
+                $0.role == .node && $0.isAcknowledged && $0.topic.hasPrefix(route + "/") && taken[$0.number] == nil
+                    && deliveries["lake"]?.counts[$0.number] == nil
+            }
+            let reported = ingest.states.filter { $0.key.route == "cloud/\(route)" }.reduce(0) {
+                $0 + ($1.value.gaps + $1.value.foldedGaps).reduce(0) { $0 + Int($1.last - $1.first + 1) }
+            }
+            guard let first = missing.first, missing.count > reported else { continue }
+            let text = "\(missing.count) messages of route \(route) never came, and \(reported) are reported"
+            return fail(.coverage, "\(text); \(first.description) is one")
+        }
+    }
+
     static func matches(_ filter: String, _ topic: String) -> Bool {
         Array(filter.utf8).withUnsafeBytes { filter in
             Array(topic.utf8).withUnsafeBytes { TopicFilter.matches(filter: filter, topic: $0) }
@@ -58,15 +76,19 @@ extension Model {
                 if acknowledgedPlaces.contains(place) { fail(.coverage, "the receiver has forgotten \(place)") }
                 continue
             }
-            func has(_ number: UInt64) -> Bool { state.spans.contains { $0.first <= number && number <= $0.last } }
             let message = messages[number]
             let hasArrived = taken[number] != nil || deliveries["lake"]?.counts[number] != nil
-            if has(place.number), !hasArrived, !message.retain, message.qos != .atMostOnce {
+            if state.has(place.number), !hasArrived, !message.retain, message.qos != .atMostOnce {
                 return fail(.coverage, "the receiver says that it has \(place), and \(message.description) never came")
             }
-            if acknowledgedPlaces.contains(place), !has(place.number) {
+            if acknowledgedPlaces.contains(place), !state.has(place.number) {
                 return fail(.coverage, "\(place) was acknowledged, and the receiver does not have it")
             }
         }
     }
+}
+
+extension ReceiverState {
+    /// The receiver says that it has the number.
+    fileprivate func has(_ number: UInt64) -> Bool { spans.contains { $0.first <= number && number <= $0.last } }
 }

@@ -83,7 +83,9 @@ final class Model {
         let key = "\(message.publisher) \(message.topic) \(message.qos.rawValue)"
         let last = deliveries[client.name]?.places[key] ?? 0
         // What a session lost to its limit a moment before a crash is there again after it.
-        let mayComeBack = world.scenario.kind == .narrow && world.machine(client.role).sudden > 0
+        let wasLost = world.scenario.kind == .narrow && world.machine(client.role).sudden > 0
+        // Who was away at the first copy may get the next one late.
+        let mayComeBack = wasLost || (message.copies > 1 && !client.manner.isPersistent)
         if message.place < last, !mayComeBack {
             let later = messages.first { "\($0.publisher) \($0.topic) \($0.qos.rawValue)" == key && $0.place == last }
             fail(.order, "\(client.name) got \(message.description) after message \(later?.number ?? -1)")

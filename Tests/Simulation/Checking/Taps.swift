@@ -60,6 +60,8 @@ final class SinkTap: MessageSink {
         broker.publish(message, from: origin, settled: settled)
     }
 
+    var takesMessages: Bool { broker.takesMessages }
+
     func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool {
         let payloads = messages.map { String(decoding: $0.payload, as: UTF8.self) }
         let model = model

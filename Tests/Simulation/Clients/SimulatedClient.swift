@@ -111,11 +111,12 @@ final class SimulatedClient {
     private func connect(keepsOld: Bool = false) {
         connection += 1
         let attempt = connection
+        world.trace.detail("\(name) tries to connect, \(attempt)")
         state = .connecting
         let end = ClientEnd(host: world.clients, client: self, connection: attempt)
         self.end = end
         world.network.connect(from: end, to: role.endpoint, over: world.link(of: self)) { [self] isOpen in
-            guard attempt == connection else {
+            guard attempt == connection, state == .connecting else {
                 end.connection?.close(end)
                 return
             }
@@ -155,6 +156,7 @@ final class SimulatedClient {
     /// The connection is over, whoever ended it.
     func ended(_ attempt: Int) {
         guard attempt == connection, state != .away else { return }
+        world.trace.detail("\(name) has lost its connection, \(attempt)")
         world.wills.wasLost(self, wasConnected: state == .connected)
         lose()
         comeBack()
