@@ -1,5 +1,6 @@
 // `load away`: a subscriber with a kept session goes away, publishers publish at QoS 1 with a fixed number of messages
-// outstanding, the subscriber returns and takes what was kept. Every acknowledged message is looked for.
+// outstanding, the subscriber returns and takes what was kept (--drain 0: it doesn't). Every acknowledged message is looked
+// for.
 #define _GNU_SOURCE
 #include "connection.h"
 #include "measure.h"
@@ -15,7 +16,7 @@ enum { STALL_SECONDS = 4, SETTLE_MS = 1500 };
 
 struct publisher {
     struct connection *connection;
-    char topic[32];
+    char topic[40];
     size_t topic_size;
     uint32_t sent, outstanding;
     struct seen acknowledged, arrived;
@@ -102,7 +103,7 @@ void away(const struct options *from) {
         snprintf(client_id, sizeof client_id, "publisher-%u", i);
         connections[i] = (struct connection){.index = i, .received = publisher_received};
         publishers[i].connection = &connections[i];
-        publishers[i].topic_size = (size_t)snprintf(publishers[i].topic, sizeof publishers[i].topic, "plant/sensor-%03u", i);
+        publishers[i].topic_size = (size_t)snprintf(publishers[i].topic, sizeof publishers[i].topic, "plant/line-b/press/sensor-%04u", i);
         connection_open(&connections[i], options->port, client_id, true);
     }
     loop_until_ready(connections, publisher_count);
@@ -122,15 +123,18 @@ void away(const struct options *from) {
     int64_t disk = settled_disk_bytes(), io = process_figure(options->pid, "io", "write_bytes:");
 
     began = now_ns(), cpu = cpu_ns(options->pid);
-    connection_open(&subscriber, options->port, "away", false);
-    subscriber.filter = NULL;  // the session has it
-    wait_for(&arrived, acknowledged);
-    double drain_rate = (double)arrived / ((double)(last_ns - began) / 1e9);
-    double drain_us = arrived ? (double)(cpu_ns(options->pid) - cpu) / 1e3 / (double)arrived : 0;
+    double drain_rate = 0, drain_us = 0;
+    if (options->drain) {
+        connection_open(&subscriber, options->port, "away", false);
+        subscriber.filter = NULL;  // the session has it
+        wait_for(&arrived, acknowledged);
+        drain_rate = (double)arrived / ((double)(last_ns - began) / 1e9);
+        drain_us = arrived ? (double)(cpu_ns(options->pid) - cpu) / 1e3 / (double)arrived : 0;
+    }
 
     char disk_text[32], io_text[32];
     uint64_t lost = 0, duplicates = 0, out_of_order = 0;
-    for (unsigned i = 0; i < publisher_count; i++) {
+    for (unsigned i = 0; options->drain && i < publisher_count; i++) {
         for (uint32_t n = 0; n < publishers[i].sent; n++)
             lost += seen_has(&publishers[i].acknowledged, n) && !seen_has(&publishers[i].arrived, n);
         duplicates += publishers[i].arrived.duplicates;

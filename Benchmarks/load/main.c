@@ -9,11 +9,11 @@
 #include <sys/prctl.h>
 
 static struct options options = {
-    .topology = "pairs", .clients = 100, .size = 64, .publishers = 64, .window = 1, .seconds = 2, .group = 64,
+    .topology = "pairs", .clients = 100, .size = 64, .publishers = 64, .window = 1, .seconds = 2, .group = 64, .drain = 1,
 };
 
 static const struct { const char *name; void (*run)(const struct options *); } subcommands[] = {
-    {"flow", flow}, {"away", away}, {"idle", idle}, {"start", start}, {"file", file}, {"relay", relay},
+    {"flow", flow}, {"away", away}, {"idle", idle}, {"start", start}, {"file", file}, {"relay", relay}, {"sink", sink},
 };
 
 static const struct { const char *name; int *number; double *seconds; const char **text; } names[] = {
@@ -39,6 +39,7 @@ static const struct { const char *name; int *number; double *seconds; const char
     {"--group", .number = &options.group},
     {"--listen", .number = &options.listen},
     {"--upstream", .number = &options.upstream},
+    {"--drain", .number = &options.drain},
     {"--core", .number = &options.core},
 };
 
@@ -69,5 +70,5 @@ int main(int count, char **words) {
             subcommands[i].run(&options);
             return 0;
         }
-    die("usage: load flow|away|idle|start|file|relay OPTIONS (Benchmarks/README.md)");
+    die("usage: load flow|away|idle|start|file|relay|sink OPTIONS (Benchmarks/README.md)");
 }

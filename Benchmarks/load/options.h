@@ -10,9 +10,10 @@ struct options {
     int publishers, window, messages;
     double seconds, warm_seconds;
     const char *counters;           // relay, flow: file of two 64-bit counters
-    const char *disk;               // away: a path on the broker's disk; file: the file to write
-    int group;                      // file: messages a sync
-    int listen, upstream;           // relay
+    int drain;                      // away: whether the subscriber returns
+    const char *disk;               // away: a path on the broker's disk; file, sink: the file to write
+    int group;                      // file, sink: messages a sync
+    int listen, upstream;           // relay, sink
     int core;                       // start
     char **command;                 // start: the words after --
 };
@@ -23,5 +24,6 @@ void idle(const struct options *options);
 void start(const struct options *options);
 void file(const struct options *options);
 void relay(const struct options *options);
+void sink(const struct options *options);
 
 #endif
