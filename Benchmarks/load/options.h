@@ -25,5 +25,6 @@ void start(const struct options *options);
 void file(const struct options *options);
 void relay(const struct options *options);
 void sink(const struct options *options);
+void batches(const struct options *options);
 
 #endif

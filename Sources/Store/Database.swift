@@ -20,6 +20,8 @@ public final class Database {
     /// nil once closed.
     var statements: DatabaseStatements?
     var counters: [Int64: SegmentCounters] = [:]
+    /// Streams that may have segments below `trimmedBelow`.
+    var unswept: Set<Int64> = []
     /// A transaction failed half way, so `counters` may say what the tables don't.
     var countersStale = false
     /// Segments added since a transaction wrote all counters.

@@ -4,12 +4,18 @@
 /// whoever wants the others reads one page of a row and not its overflow pages. `segment.idx` ends with a CRC-32C over the
 /// row's numbers and the index itself (`SegmentRow`); the packets are an LZ4 frame and carry their own checksum.
 ///
+/// `segment.expiry` is when all of the messages inside have expired by their own Message Expiry Intervals. Where one never
+/// does it is the largest number, and the row is in no index: most messages have no interval, and pay nothing for it.
+///
+/// A stream's `trimmed_below` says what its destinations have passed: segments below are no longer part of the log, and go in
+/// steps. A stream whose `trimmed_below` is the largest number was removed whole, and its row goes with its last segment.
+///
 /// A stream's counters are those of its segments up to the key `counted_to`; opening counts the few above. So a commit that
 /// only adds segments writes no counter, which would cost a page a commit.
 enum Schema {
     /// "Roos".
     static let applicationID: Int64 = 0x526F_6F73
-    static let version = 1
+    static let version = 2
 
     /// Bits of a segment's key that hold its first number.
     static let numberBits: Int64 = 40
@@ -50,7 +56,11 @@ enum Schema {
             ordinal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, boot_id TEXT NOT NULL, boot INTEGER NOT NULL,
             store INTEGER NOT NULL, wall_offset INTEGER NOT NULL, clock_set INTEGER NOT NULL,
             synchronised INTEGER NOT NULL, clean INTEGER NOT NULL);
+        """,
         """
+        CREATE INDEX segment_expiry ON segment(expiry)
+            WHERE format = \(SegmentRow.lz4Frame) AND expiry < \(Int64.max);
+        """,
     ]
 
     /// Brings the tables to `version`, each step in a transaction of its own.

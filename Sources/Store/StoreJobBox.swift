@@ -44,8 +44,8 @@ final class StoreJobBox: @unchecked Sendable {
 
     var waitingMessages: Int { locked { jobs.waitingMessages } }
 
-    /// Waits for work. Commits wait for company (`Gathering`); reads don't.
-    func next(_ gathering: inout Gathering) -> StoreJobs.Work {
+    /// Waits for work. Commits wait for company (`Gathering`); reads don't. With something to sweep it doesn't wait.
+    func next(_ gathering: inout Gathering, sweeps: Bool) -> StoreJobs.Work {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         enough = gathering.enough
@@ -55,7 +55,7 @@ final class StoreJobBox: @unchecked Sendable {
                 if !jobs.isClosing { gather(gathering.longest, rest: gathering.rest) }
                 gathering.begin()
             }
-            if let work = jobs.next() { return work }
+            if let work = jobs.next(sweeps: sweeps) { return work }
             isWaiting = true
             pthread_cond_wait(condition, mutex)
             isWaiting = false

@@ -54,7 +54,7 @@ public final class StoreWriter: StoreEngine, Sendable {
             var signals = sigset_t()
             sigfillset(&signals)
             pthread_sigmask(SIG_SETMASK, &signals, nil)
-            while worker.isFailing ? retry() : perform(jobs.next(&gathering)) {}
+            while worker.isFailing ? retry() : perform(jobs.next(&gathering, sweeps: worker.hasToSweep)) {}
         }
 
         /// Whether there will be more.
