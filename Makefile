@@ -20,7 +20,7 @@ RELEASE_TESTS_FLAGS := -Xswiftc -enable-testing --scratch-path .build-release-te
 
 BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev
 TEST_PACKAGES := mosquitto mosquitto-clients lz4 sqlite3 python3-venv
-BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev python3 util-linux
+BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev liblz4-dev lz4 zstd python3 util-linux
 
 .PHONY: help run build test bench install uninstall format lint clean
 
@@ -53,7 +53,9 @@ test: ## build and run every test
 
 bench: build ## measure beside mosquitto, and write Benchmarks/RESULTS.md
 	@$(call install,$(BENCH_PACKAGES))
-	@echo "roost: measuring; keep the machine quiet for ten minutes"
+	@echo "roost: building the store's own measure"
+	@swift build -c release -j $(JOBS) --package-path Benchmarks/store 2>&1 | tail -1
+	@echo "roost: measuring; keep the machine quiet for twelve minutes"
 	@Benchmarks/run
 
 install: build ## install programs, configuration and the systemd unit under PREFIX

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { STALL_SECONDS = 4, SETTLE_MS = 1500 };
+enum { STALL_SECONDS = 4 };
 
 struct publisher {
     struct connection *connection;
@@ -34,6 +34,7 @@ static void publish(struct publisher *publisher) {
     uint8_t *payload = mqtt_publish(&publisher->connection->out, publisher->topic, publisher->topic_size, 1, identifier,
                                     (size_t)options->size);
     message_write_json(payload, (size_t)options->size, message);
+    if (options->random) message_fill(payload, (size_t)options->size);
     connection_touch(publisher->connection);
     publisher->outstanding++;
     sent++;
@@ -71,7 +72,7 @@ static void wait_for(uint64_t *figure, uint64_t target) {
 
 /// What has been written, once the broker had time to write behind and the file system has no more of it in memory.
 static int64_t settled_disk_bytes(void) {
-    uint64_t until = now_ns() + SETTLE_MS * 1000000ull;
+    uint64_t until = now_ns() + (uint64_t)options->settle_ms * 1000000;
     while (now_ns() < until) loop_turn(20000000);
     int directory = open(options->disk, O_RDONLY | O_CLOEXEC);
     if (directory < 0 || syncfs(directory)) die("%s: %m", options->disk);
@@ -94,9 +95,11 @@ void away(const struct options *from) {
     if (!publishers || !connections) die("out of memory");
 
     struct connection subscriber = {.received = subscriber_received, .filter = "plant/#", .qos = 1, .index = publisher_count};
-    connection_open(&subscriber, options->port, "away", false);
-    loop_until_ready(&subscriber, 1);
-    connection_close(&subscriber);
+    if (options->session) {
+        connection_open(&subscriber, options->port, "away", false);
+        loop_until_ready(&subscriber, 1);
+        connection_close(&subscriber);
+    }
 
     for (unsigned i = 0; i < publisher_count; i++) {
         char client_id[32];

@@ -1,5 +1,5 @@
 // `load file`: the least that keeping messages safe can cost: a plain file, one write and fdatasync for each group. The
-// messages are made beforehand: their making is no part of it.
+// messages are made beforehand: their making is no part of it. --capture keeps them, for store-bench.
 #include "measure.h"
 #include "message.h"
 #include "mqtt.h"
@@ -17,6 +17,10 @@ void file(const struct options *options) {
         struct message message = {.publisher = i % 64, .sequence = i / 64};
         message_write_json(mqtt_publish(&made, "plant/line-b/press/sensor-0000", 30, 1, 1, (size_t)options->size),
                            (size_t)options->size, message);
+    }
+    if (options->capture) {
+        FILE *copy = fopen(options->capture, "w");
+        if (!copy || fwrite(made.at, 1, made.size, copy) != made.size || fclose(copy)) die("%s: %m", options->capture);
     }
     size_t each = made.size / MADE, at = 0, group = (size_t)options->group;
     int fd = open(options->disk, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
