@@ -22,7 +22,7 @@ def recovery(bench, roost, cli, gigabytes):
     setup = Setup(upstream_port=port, kept=True, budget="6GiB", inflight=1000)
     setup.port, setup.data = bench.unused_port(), bench.scratch()
     process = bench.start_broker(roost, setup)
-    messages = int(gigabytes * 2**30 / 640)  # what one of 1,024 bytes takes on the disk, about
+    messages = int(gigabytes * 2**30 / 960)  # what one of 1,024 bytes takes on the disk, about
     stored = bench.load(
         "away", port=setup.port, pid=process.pid, publishers=8, window=64, size=1024, random=1, seconds=120,
         messages=messages, disk=setup.data, drain=0, session=0, settle_ms=0)
