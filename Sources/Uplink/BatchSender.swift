@@ -172,7 +172,7 @@ final class BatchSender: RouteSender {
     private var eagerDeadline: Instant? {
         guard options.eager, let waitingSince, queue.hasWaitingAcknowledgement else { return nil }
         return eager.deadline(
-            since: waitingSince, lastSent: lastSent, settle: queue.settle, answer: queue.link.smoothedMilliseconds,
+            since: waitingSince, settle: queue.settle, answer: queue.link.smoothedMilliseconds,
             isAnswered: inflight.isEmpty)
     }
 
@@ -218,7 +218,7 @@ final class BatchSender: RouteSender {
             taken.numbering, first: taken.first, count: packets.count, packets.bytes, level: level, now)
         {
             eager.sent(
-                packets.count, waited: now - (waitingSince ?? now), settle: queue.settle,
+                packets.count, at: now, waited: now - (waitingSince ?? now), settle: queue.settle,
                 answer: queue.link.smoothedMilliseconds)
             waitingSince = nil
             return sent

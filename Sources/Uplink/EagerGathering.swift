@@ -12,21 +12,23 @@ struct EagerGathering {
     private static let rest = 64
 
     private var resting = 0
+    private var lastSent: Instant?
 
-    /// When a batch may go whose first message came at `since`, after another that went at `lastSent`.
+    /// When a batch may go whose first message came at `since`.
     ///
     /// - Parameters:
     ///   - settle: `store.settle`: what isn't acknowledged by then is written.
     ///   - answer: milliseconds, smoothed, from the sending of a batch to its acknowledgement.
     ///   - isAnswered: nothing is in flight.
-    func deadline(since: Instant, lastSent: Instant?, settle: Duration, answer: Double, isAnswered: Bool) -> Instant {
+    func deadline(since: Instant, settle: Duration, answer: Double, isAnswered: Bool) -> Instant {
         guard resting == 0 else { return isAnswered ? since : since + settle / 4 }
         guard let lastSent else { return since }
         return max(since, lastSent + Self.window(settle: settle, answer: answer))
     }
 
     /// A batch went.
-    mutating func sent(_ messages: Int, waited: Duration, settle: Duration, answer: Double) {
+    mutating func sent(_ messages: Int, at now: Instant, waited: Duration, settle: Duration, answer: Double) {
+        lastSent = now
         if resting > 0 {
             resting -= 1
         } else if messages < Self.worthwhile, waited * 2 > Self.window(settle: settle, answer: answer) {
