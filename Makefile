@@ -22,7 +22,7 @@ RELEASE_TESTS_FLAGS := -Xswiftc -enable-testing --scratch-path .build-release-te
 BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev
 TEST_PACKAGES := mosquitto mosquitto-clients lz4 sqlite3 python3-venv
 POWERLOSS_PACKAGES := gcc libc6-dev pkg-config libfuse3-dev fuse3 e2fsprogs util-linux python3
-BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev python3 util-linux
+BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev liblz4-dev lz4 zstd python3 util-linux
 
 # How long `make soak` runs, and how often `make powerloss` cuts the power.
 MINUTES ?= 60
@@ -69,7 +69,9 @@ mutate: ## break the code on purpose, and see that the simulation finds it
 
 bench: build ## measure beside mosquitto, and write Benchmarks/RESULTS.md
 	@$(call install,$(BENCH_PACKAGES))
-	@echo "roost: measuring; keep the machine quiet for ten minutes"
+	@echo "roost: building the store's own measure"
+	@swift build -c release -j $(JOBS) --package-path Benchmarks/store 2>&1 | tail -1
+	@echo "roost: measuring; keep the machine quiet for twelve minutes"
 	@Benchmarks/run
 
 soak: build ## an hour on a link that comes and goes: what grows, what is lost (MINUTES=60)

@@ -26,6 +26,8 @@ let package = Package(
     products: [
         .executable(name: "roostd", targets: ["roostd"]),
         .executable(name: "roost", targets: ["roost"]),
+        // For Benchmarks/store.
+        .library(name: "RoostStore", targets: ["Store", "EventLoop", "MQTT"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),

@@ -1,5 +1,6 @@
 // `load away`: a subscriber with a kept session goes away, publishers publish at QoS 1 with a fixed number of messages
-// outstanding, the subscriber returns and takes what was kept. Every acknowledged message is looked for.
+// outstanding, the subscriber returns and takes what was kept (--drain 0: it doesn't). Every acknowledged message is looked
+// for.
 #define _GNU_SOURCE
 #include "connection.h"
 #include "measure.h"
@@ -11,11 +12,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { STALL_SECONDS = 4, SETTLE_MS = 1500 };
+enum { STALL_SECONDS = 4 };
 
 struct publisher {
     struct connection *connection;
-    char topic[32];
+    char topic[40];
     size_t topic_size;
     uint32_t sent, outstanding;
     struct seen acknowledged, arrived;
@@ -33,6 +34,7 @@ static void publish(struct publisher *publisher) {
     uint8_t *payload = mqtt_publish(&publisher->connection->out, publisher->topic, publisher->topic_size, 1, identifier,
                                     (size_t)options->size);
     message_write_json(payload, (size_t)options->size, message);
+    if (options->random) message_fill(payload, (size_t)options->size);
     connection_touch(publisher->connection);
     publisher->outstanding++;
     sent++;
@@ -70,7 +72,7 @@ static void wait_for(uint64_t *figure, uint64_t target) {
 
 /// What has been written, once the broker had time to write behind and the file system has no more of it in memory.
 static int64_t settled_disk_bytes(void) {
-    uint64_t until = now_ns() + SETTLE_MS * 1000000ull;
+    uint64_t until = now_ns() + (uint64_t)options->settle_ms * 1000000;
     while (now_ns() < until) loop_turn(20000000);
     int directory = open(options->disk, O_RDONLY | O_CLOEXEC);
     if (directory < 0 || syncfs(directory)) die("%s: %m", options->disk);
@@ -93,16 +95,18 @@ void away(const struct options *from) {
     if (!publishers || !connections) die("out of memory");
 
     struct connection subscriber = {.received = subscriber_received, .filter = "plant/#", .qos = 1, .index = publisher_count};
-    connection_open(&subscriber, options->port, "away", false);
-    loop_until_ready(&subscriber, 1);
-    connection_close(&subscriber);
+    if (options->session) {
+        connection_open(&subscriber, options->port, "away", false);
+        loop_until_ready(&subscriber, 1);
+        connection_close(&subscriber);
+    }
 
     for (unsigned i = 0; i < publisher_count; i++) {
         char client_id[32];
         snprintf(client_id, sizeof client_id, "publisher-%u", i);
         connections[i] = (struct connection){.index = i, .received = publisher_received};
         publishers[i].connection = &connections[i];
-        publishers[i].topic_size = (size_t)snprintf(publishers[i].topic, sizeof publishers[i].topic, "plant/sensor-%03u", i);
+        publishers[i].topic_size = (size_t)snprintf(publishers[i].topic, sizeof publishers[i].topic, "plant/line-b/press/sensor-%04u", i);
         connection_open(&connections[i], options->port, client_id, true);
     }
     loop_until_ready(connections, publisher_count);
@@ -122,15 +126,18 @@ void away(const struct options *from) {
     int64_t disk = settled_disk_bytes(), io = process_figure(options->pid, "io", "write_bytes:");
 
     began = now_ns(), cpu = cpu_ns(options->pid);
-    connection_open(&subscriber, options->port, "away", false);
-    subscriber.filter = NULL;  // the session has it
-    wait_for(&arrived, acknowledged);
-    double drain_rate = (double)arrived / ((double)(last_ns - began) / 1e9);
-    double drain_us = arrived ? (double)(cpu_ns(options->pid) - cpu) / 1e3 / (double)arrived : 0;
+    double drain_rate = 0, drain_us = 0;
+    if (options->drain) {
+        connection_open(&subscriber, options->port, "away", false);
+        subscriber.filter = NULL;  // the session has it
+        wait_for(&arrived, acknowledged);
+        drain_rate = (double)arrived / ((double)(last_ns - began) / 1e9);
+        drain_us = arrived ? (double)(cpu_ns(options->pid) - cpu) / 1e3 / (double)arrived : 0;
+    }
 
     char disk_text[32], io_text[32];
     uint64_t lost = 0, duplicates = 0, out_of_order = 0;
-    for (unsigned i = 0; i < publisher_count; i++) {
+    for (unsigned i = 0; options->drain && i < publisher_count; i++) {
         for (uint32_t n = 0; n < publishers[i].sent; n++)
             lost += seen_has(&publishers[i].acknowledged, n) && !seen_has(&publishers[i].arrived, n);
         duplicates += publishers[i].arrived.duplicates;

@@ -9,11 +9,12 @@
 #include <sys/prctl.h>
 
 static struct options options = {
-    .topology = "pairs", .clients = 100, .size = 64, .publishers = 64, .window = 1, .seconds = 2, .group = 64,
+    .topology = "pairs", .clients = 100, .size = 64, .publishers = 64, .window = 1, .seconds = 2, .group = 64, .drain = 1, .settle_ms = 1500, .session = 1,
 };
 
 static const struct { const char *name; void (*run)(const struct options *); } subcommands[] = {
-    {"flow", flow}, {"away", away}, {"idle", idle}, {"start", start}, {"file", file}, {"relay", relay}, {"batches", batches},
+    {"flow", flow}, {"away", away}, {"idle", idle}, {"start", start}, {"file", file}, {"relay", relay}, {"sink", sink},
+    {"batches", batches}, {"pace", pace}, {"collect", collect}, {"stall", stall},
 };
 
 static const struct { const char *name; int *number; double *seconds; const char **text; } names[] = {
@@ -39,6 +40,13 @@ static const struct { const char *name; int *number; double *seconds; const char
     {"--group", .number = &options.group},
     {"--listen", .number = &options.listen},
     {"--upstream", .number = &options.upstream},
+    {"--random", .number = &options.random},
+    {"--session", .number = &options.session},
+    {"--capture", .text = &options.capture},
+    {"--up-ms", .number = &options.up_ms},
+    {"--down-ms", .number = &options.down_ms},
+    {"--settle-ms", .number = &options.settle_ms},
+    {"--drain", .number = &options.drain},
     {"--core", .number = &options.core},
 };
 
@@ -69,5 +77,5 @@ int main(int count, char **words) {
             subcommands[i].run(&options);
             return 0;
         }
-    die("usage: load flow|away|idle|start|file|relay|batches OPTIONS (Benchmarks/README.md)");
+    die("usage: load flow|away|idle|start|file|relay|sink|batches|pace|collect|stall OPTIONS (Benchmarks/README.md)");
 }

@@ -54,6 +54,10 @@ void message_write_json(uint8_t *to, size_t size, struct message message) {
     to[size - 1] = '}';
 }
 
+void message_fill(uint8_t *to, size_t size) {
+    for (size_t i = size - 2; i && to[i] == ' '; i--) to[i] = (uint8_t)"0123456789abcdef"[next_random() >> 11 & 15];
+}
+
 static bool read_digits(const uint8_t *from, uint32_t *value) {
     uint64_t sum = 0;
     for (int i = 0; i < 10; i++) {

@@ -17,6 +17,8 @@ struct message {
 void message_write(uint8_t *to, size_t size, struct message message);
 /// `size` bytes of JSON as a sensor sends it: the numbers in its id, the time, and values that walk at random.
 void message_write_json(uint8_t *to, size_t size, struct message message);
+/// Puts hexadecimal digits, new ones each time, where the JSON message has spaces: LZ4 finds little in them.
+void message_fill(uint8_t *to, size_t size);
 /// False if the payload is neither.
 bool message_read(const uint8_t *from, size_t size, struct message *message);
 

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,13 +54,14 @@ static void accept_one(int listener, int upstream_port) {
 }
 
 /// One read if nothing waits to be written, one write if something does. False when the stream has ended.
-static bool pass(int from, int to, struct bytes *waiting, volatile uint64_t *counter, short events) {
+static bool pass(int from, int to, struct bytes *waiting, volatile uint64_t *counter, FILE *copy, short events) {
     if (!waiting->size && events & (POLLIN | POLLHUP | POLLERR)) {
         ssize_t count = recv(from, bytes_reserve(waiting, CHUNK), CHUNK, MSG_DONTWAIT);
         if (count == 0) return false;
         if (count > 0) {
             waiting->size = (size_t)count;
             *counter += (uint64_t)count;
+            if (copy) fwrite(waiting->at, 1, (size_t)count, copy);
         }
     }
     if (waiting->size) {
@@ -78,15 +80,35 @@ static void end(unsigned index) {
     *stream = streams[--stream_count];
 }
 
+static int listen_on(int port) {
+    int listener = tcp_socket(SOCK_NONBLOCK);
+    struct sockaddr_in address = loopback(port);
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 16))
+        die("cannot listen on port %d: %m", port);
+    return listener;
+}
+
+/// Ends all streams and lets nobody connect.
+static int take_down(int listener) {
+    while (stream_count) end(0);
+    close(listener);
+    return -1;
+}
+
 void relay(const struct options *options) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     volatile struct counters *counters = counters_map(options->counters);
-    int listener = tcp_socket(SOCK_NONBLOCK);
-    struct sockaddr_in address = loopback(options->listen);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 16))
-        die("cannot listen on port %d: %m", options->listen);
+    FILE *capture = options->capture ? fopen(options->capture, "we") : NULL;
+    if (capture) setvbuf(capture, NULL, _IONBF, 0);
+    int listener = listen_on(options->listen);
+    uint64_t turn_ns = options->up_ms ? now_ns() + (uint64_t)options->up_ms * 1000000 : UINT64_MAX;
 
     for (;;) {
+        if (now_ns() >= turn_ns) {
+            bool was_up = listener >= 0;
+            listener = was_up ? take_down(listener) : listen_on(options->listen);
+            turn_ns = now_ns() + (uint64_t)(was_up ? options->down_ms : options->up_ms) * 1000000;
+        }
         struct pollfd polled[1 + 2 * MOST_STREAMS];
         unsigned count = stream_count;
         polled[0] = (struct pollfd){.fd = listener, .events = POLLIN};
@@ -97,13 +119,13 @@ void relay(const struct options *options) {
             polled[2 + 2 * i] = (struct pollfd){
                 .fd = stream->upstream, .events = (stream->down.size ? 0 : POLLIN) | (stream->up.size ? POLLOUT : 0)};
         }
-        if (poll(polled, 1 + 2 * count, -1) < 0) continue;
+        if (poll(polled, 1 + 2 * count, options->up_ms ? 5 : -1) < 0) continue;
         for (unsigned i = count; i-- > 0;) {
             struct stream *stream = &streams[i];
-            if (!pass(stream->node, stream->upstream, &stream->up, &counters->up, polled[1 + 2 * i].revents)
-                || !pass(stream->upstream, stream->node, &stream->down, &counters->down, polled[2 + 2 * i].revents))
+            if (!pass(stream->node, stream->upstream, &stream->up, &counters->up, capture, polled[1 + 2 * i].revents)
+                || !pass(stream->upstream, stream->node, &stream->down, &counters->down, NULL, polled[2 + 2 * i].revents))
                 end(i);
         }
-        if (polled[0].revents) accept_one(listener, options->upstream);
+        if (listener >= 0 && polled[0].revents) accept_one(listener, options->upstream);
     }
 }

@@ -17,13 +17,21 @@ class Setup:
     receives_batches: bool = False
     upstream_port: int = 0       # 0: no uplink
     mode: str = "batch"          # of the uplink, Roost only
-    hundred: bool = False        # wait for 100 messages a batch, Roost only
+    hundred: bool = False        # wait for all that come at once, Roost only
+    inflight: int = 0            # Receive Maximum, Roost only; 0: the default
+    budget: str = ""             # of the store, Roost only
+    node: str = ""               # its name; empty: node or cloud
+    durable_bridge: bool = False    # mosquitto's bridge keeps its messages
+    fixed_port: int = 0          # 0: any
 
 
 class Roost:
     """roostd, configured by a roost.toml."""
 
     name = "Roost"
+    drains = True
+    wants = None                 # how many times a peer's rate Roost wants to reach
+    most_wear_rate = 1000
 
     def __init__(self, binary):
         self.binary = binary
@@ -43,7 +51,7 @@ class Roost:
         """Only what a load of this size needs beyond the defaults. Durability stays strict."""
         text = f"""\
 [node]
-id = "{'node' if setup.upstream_port else 'cloud'}"
+id = "{setup.node or ('node' if setup.upstream_port else 'cloud')}"
 data = "{setup.data / 'data'}"
 [[listener]]
 bind = "127.0.0.1:{setup.port}"
@@ -51,6 +59,8 @@ max_connections = 20000
 [limits]
 session_messages = 2000000
 session_bytes = "512MiB"
+{f'inflight = {setup.inflight}' if setup.inflight else ''}
+{f'[store]{chr(10)}budget = "{setup.budget}"' if setup.budget else ''}
 [log]
 level = "warning"
 """
@@ -74,6 +84,10 @@ mode = "{setup.mode}"
 
 class Mosquitto:
     """mosquitto 2.0, set as well as it can be for each measure."""
+
+    drains = False
+    wants = None
+    most_wear_rate = 100         # each change writes its whole store: more a second would only take long
 
     def __init__(self, binary):
         self.binary = binary
@@ -102,17 +116,39 @@ log_type error
 persistence {'true' if setup.kept else 'false'}
 """
         if setup.kept:
-            text += f"persistence_location {setup.data}/\nautosave_on_changes true\nautosave_interval 1\n"
+            text += self.keeping(setup)
         if setup.upstream_port:
             text += f"""\
 connection bench
 address 127.0.0.1:{setup.upstream_port}
 topic plant/# out 1
-cleansession true
+cleansession {'false' if setup.durable_bridge else 'true'}
 notifications false
 restart_timeout 1
 """
         return text
+
+    def keeping(self, setup):
+        return f"persistence_location {setup.data}/\nautosave_on_changes true\nautosave_interval 1\n"
+
+
+class MosquittoSQLite(Mosquitto):
+    """mosquitto 2.1 as built in the directory `tree`, with its SQLite plugin and every commit synced."""
+
+    wants = 5
+    most_wear_rate = 1000
+
+    def __init__(self, tree):
+        super().__init__(str(tree / "src/mosquitto"))
+        self.plugin = tree / "plugins/persist-sqlite/mosquitto_persist_sqlite.so"
+        self.name = "mosquitto 2.1 (built by hand)"
+
+    def configuration(self, setup):
+        return super().configuration(setup).replace("persistence true\n", "")
+
+    def keeping(self, setup):
+        return (f"persistence_location {setup.data}/\nplugin {self.plugin}\nplugin_opt_sync full\n"
+                "plugin_opt_flush_period 0\n")
 
 
 class Other:

@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import os
 import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -99,43 +102,94 @@ class Bench:
     @contextlib.contextmanager
     def broker(self, broker, setup, core=None):
         """The broker, started and listening at `setup.port`."""
-        setup.port = free_port()
+        setup.port = setup.fixed_port or free_port()
         setup.data = self.scratch()
+        process = self.start_broker(broker, setup, core)
+        try:
+            yield process
+        finally:
+            self.stop(process)
+            self.remove(setup.data)
+
+    def start_broker(self, broker, setup, core=None):
         log = setup.data / "log"
         process = self.spawn(broker.command(setup), self.broker_core if core is None else core, log)
         try:
             self.wait_until_listening(process, setup.port, broker, log)
-            yield process
-        finally:
+        except Failed:
             self.stop(process)
-            shutil.rmtree(setup.data, ignore_errors=True)
+            raise
+        return process
+
+    def end_broker(self, process, kill=False):
+        if kill:
+            process.kill()
+            process.wait()
+        self.stop(process)
+
+    def start_until_connack(self, broker, setup):
+        """(ms to READY=1, ms to the first CONNACK, the process): a client that tries again all the time."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+            path = str(setup.data / "notify")
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            notified.bind(path)
+            notified.settimeout(READY_SECONDS)
+            command = broker.command(setup)
+            notices = Notices(notified)
+            began = time.monotonic()
+            process = self.spawn(["env", f"NOTIFY_SOCKET={path}", *command], self.broker_core, setup.data / "log")
+            connack = None
+            while connack is None and time.monotonic() < began + READY_SECONDS:
+                connack = first_connack(setup.port)
+            ready = notices.ready()
+        if connack is None:
+            raise Failed("no CONNACK after the start")
+        return (ready - began) * 1000, (connack - began) * 1000, process
 
     def wait_until_listening(self, process, port, broker, log):
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise Failed(f"{broker.name} ended with {process.returncode}: {last_words(log)}")
+                raise Failed(f"{broker.name if broker else 'the sink'} ended with {process.returncode}: {last_words(log)}")
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.01)
-        raise Failed(f"{broker.name} does not listen after {READY_SECONDS} s: {last_words(log)}")
+        raise Failed(f"{broker.name if broker else 'the sink'} does not listen after {READY_SECONDS} s: {last_words(log)}")
 
     @contextlib.contextmanager
-    def relay(self, upstream_port):
+    def relay(self, upstream_port, listen=0, **options):
         """A byte-counting relay to that port: (the port to connect to, the file of counters)."""
-        port, directory = free_port(), self.scratch()
+        port, directory = listen or free_port(), self.scratch()
         counters = directory / "counters"
+        words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
         process = self.spawn(
-            [self.generator, "relay", "--listen", port, "--upstream", upstream_port, "--counters", counters],
+            [self.generator, "relay", "--listen", port, "--upstream", upstream_port, "--counters", counters, *words],
             self.load_core, directory / "log")
         try:
             yield port, counters
         finally:
             self.stop(process)
 
+    @contextlib.contextmanager
+    def helper(self, subcommand, directory, **options):
+        """A server of the generator's on the broker's core: (process, port)."""
+        port = free_port()
+        words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+        process = self.spawn([self.generator, subcommand, "--listen", port, *words], self.broker_core, directory / "log")
+        try:
+            self.wait_until_listening(process, port, None, directory / "log")
+            yield process, port
+        finally:
+            self.stop(process)
+            self.remove(directory)
+
     def load(self, subcommand, *words, core=None, timeout=120, **options):
         """Runs the generator; keyword arguments are its options. What it prints, as a dictionary."""
+        return self.finish_load(self.start_load(subcommand, *words, core=core, **options), timeout)
+
+    def start_load(self, subcommand, *words, core=None, **options):
         command = ["taskset", "-c", str(self.load_core if core is None else core), str(self.generator), subcommand]
         for name, value in options.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
@@ -144,6 +198,9 @@ class Bench:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True)
         self.running.append(process)
+        return process
+
+    def finish_load(self, process, timeout=120):
         try:
             out, error = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -152,7 +209,82 @@ class Bench:
             self.stop(process)
         if process.returncode:
             raise Failed(error.strip() or f"the load ended with {process.returncode}")
-        return json.loads(out)
+        return self.parse(out)
+
+    def wait_for_line(self, process, word):
+        """Until the generator has said that word on a line of its own."""
+        if process.stdout.readline().strip() != word:
+            raise Failed(f"the load ended before it was {word}")
+
+    def parse(self, out):
+        return json.loads(out.strip().splitlines()[-1])
+
+    # What the machine says.
+
+    def disk_bytes(self, path):
+        """Written to the device under `path`, by everyone, once what is in memory is written too."""
+        subprocess.run(["sync", "-f", str(path)], check=True, timeout=120)
+        device = os.stat(path).st_dev
+        stat = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
+        return int(stat.read_text().split()[6]) * 512 if stat.exists() else 0
+
+    def written(self, process):
+        """Bytes that the kernel charged to the process."""
+        for line in Path(f"/proc/{process.pid}/io").read_text().splitlines():
+            if line.startswith("write_bytes:"):
+                return int(line.split()[1])
+        return 0
+
+    def counters(self, path):
+        return struct.unpack("QQ", path.read_bytes()[:16])
+
+    def unused_port(self):
+        return free_port()
+
+    def remove(self, directory):
+        shutil.rmtree(directory, ignore_errors=True)
+
+    def drop_caches(self):
+        """Whether the page cache could be emptied."""
+        subprocess.run(["sync"], timeout=120)
+        try:
+            Path("/proc/sys/vm/drop_caches").write_text("1")
+        except OSError:
+            return False
+        return True
+
+
+class Notices(threading.Thread):
+    """Waits for READY=1 on a socket, and notes when it came."""
+
+    def __init__(self, notified):
+        super().__init__(daemon=True)
+        self.notified = notified
+        self.at = None
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while b"READY=1" not in self.notified.recv(4096):
+                pass
+            self.at = time.monotonic()
+
+    def ready(self):
+        self.join()
+        if self.at is None:
+            raise Failed("no READY=1 after the start")
+        return self.at
+
+
+def first_connack(port):
+    """When CONNACK came; None: nobody answers yet."""
+    with socket.socket() as client:
+        client.settimeout(READY_SECONDS)
+        if client.connect_ex(("127.0.0.1", port)):
+            time.sleep(0.0002)
+            return None
+        client.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04wait")
+        return time.monotonic() if client.recv(4) == b"\x20\x02\x00\x00" else None
 
 
 def last_words(log):

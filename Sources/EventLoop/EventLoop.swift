@@ -25,6 +25,9 @@ public final class EventLoop {
     /// Ticks so far.
     public private(set) var ticks: UInt64 = 0
 
+    /// What other threads may know of this loop.
+    public let rest = LoopRest()
+
     let poller: any Poller
     let mail: MailFlag
     var wheel: TimingWheel
@@ -73,7 +76,11 @@ public final class EventLoop {
     /// - Parameter wait: the longest time to wait for something to happen; nil: until the next timer is due.
     public func tick(wait: Duration? = nil) {
         precondition(!isTicking, "a tick inside a tick")
-        let events = poller.wait(timeout(wait))
+        let timeout = timeout(wait)
+        let mayRest = timeout != .zero
+        if mayRest { rest.set(true) }
+        let events = poller.wait(timeout)
+        if mayRest { rest.set(false) }
         wantsAnotherTick = false
         tickStart = clock.now
         isTicking = true

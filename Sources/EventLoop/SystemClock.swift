@@ -22,7 +22,14 @@ public final class SystemClock: Clock {
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 
-    public var isSynchronised: Bool { linux_clock_is_synchronised() }
+    /// The kernel is asked once a second: the answer changes seldom, and it is wanted for every message that leaves.
+    public var isSynchronised: Bool {
+        let now = now
+        if asked.map({ now - $0.at >= .seconds(1) }) ?? true { asked = (linux_clock_is_synchronised(), now) }
+        return asked?.answer ?? false
+    }
+
+    private var asked: (answer: Bool, at: Instant)?
 
     private static func readBootID() -> String {
         let file = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)

@@ -46,6 +46,9 @@ public struct CommitGroup: Sendable {
     public var segments: [SegmentWrite]
     public var changes: [Change]
 
+    /// How many messages it has.
+    var messages: Int { segments.reduce(0) { $0 + $1.count } }
+
     public init(number: UInt64, segments: [SegmentWrite], changes: [Change]) {
         self.number = number
         self.segments = segments

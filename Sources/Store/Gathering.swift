@@ -1,37 +1,45 @@
 import Glibc
 
-/// How long the writer lets commits gather after one that carried several messages: a quarter of what that took, and no more
-/// than half a millisecond.
+/// How long the writer lets commits gather company before it writes them.
 ///
-/// Publishers that were just acknowledged publish again at once. Without the wait, those that came first would be written
-/// alone, and the rest one whole sync later: two syncs, and so twice the wear, where one does. A lone publisher is never
-/// made to wait.
+/// Publishers that were just acknowledged publish again at once. Without a wait, those that come first would be written
+/// alone, and the rest one whole sync later: two syncs, and so twice the wear, where one does. So the writer waits until as
+/// many messages are there as were lately on their way at once. It gives up when the loop has rested for a moment, since
+/// then nothing comes, and after the time of two commits at the latest. A lone publisher is never made to wait.
 struct Gathering {
-    private static let longestNanoseconds: Int64 = 500_000
+    private static let longestNanoseconds: Int64 = 1_000_000
+    private static let longestRest: Int64 = 100_000
 
+    /// Messages at which there is nothing more to be waited for.
+    private(set) var enough = 0
+    /// Smoothed, of a commit.
+    private var nanoseconds: Int64 = 0
     private var began: Int64 = 0
-    /// `CLOCK_MONOTONIC`; nil: commits go at once.
-    private(set) var deadline: timespec?
 
-    mutating func begin(_ work: StoreJobs.Work) {
-        if case .commit = work { began = Self.now() }
+    /// How long the first commit that came may wait for company.
+    var longest: Int64 { min(nanoseconds * 2, Self.longestNanoseconds) }
+    /// How long the loop may rest meanwhile.
+    var rest: Int64 { min(nanoseconds / 4, Self.longestRest) }
+
+    mutating func begin() { began = Self.now() }
+
+    /// - Parameters:
+    ///   - messages: that were committed.
+    ///   - waiting: messages that have come meanwhile.
+    mutating func end(messages: Int, waiting: Int) {
+        let took = Self.now() - began
+        nanoseconds += nanoseconds == 0 ? took : (took - nanoseconds) / 4
+        let onTheirWay = messages + waiting
+        enough = onTheirWay > 1 ? max(onTheirWay, enough - max(enough / 8, 1)) : 0
     }
 
-    mutating func end(_ work: StoreJobs.Work) {
-        guard case .commit(let groups) = work else { return }
-        let messages = groups.reduce(0) { $0 + $1.segments.reduce(0) { $0 + $1.count } }
-        guard messages > 1 else {
-            deadline = nil
-            return
-        }
-        let now = Self.now()
-        let until = now + min((now - began) / 4, Self.longestNanoseconds)
-        deadline = timespec(tv_sec: Int(until / 1_000_000_000), tv_nsec: Int(until % 1_000_000_000))
-    }
-
-    private static func now() -> Int64 {
+    static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    static func time(_ nanoseconds: Int64) -> timespec {
+        timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
     }
 }

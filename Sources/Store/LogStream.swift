@@ -327,6 +327,7 @@ public final class LogStream {
         while number < end {
             if let message = tail[Int(number - tailFirst)].message {
                 if packets.isEmpty {
+                    packets.reserveCapacity(min(Int(next - number) * (averageBytes + 16), StoreJobs.mergeBytes))
                     first = number
                     receivedAt = message.receivedAt
                 }

@@ -1,12 +1,20 @@
+import EventLoop
 import Glibc
 
 /// `StoreJobs` between the loops that submit and the thread that takes.
 final class StoreJobBox: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
+    private let rest: LoopRest
     private var jobs = StoreJobs()
+    // What the thread does, for whoever submits.
+    private var isWaiting = false
+    private var isGathering = false
+    private var enough = 0
 
-    init() {
+    /// - Parameter rest: of the loop that submits.
+    init(rest: LoopRest) {
+        self.rest = rest
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -24,29 +32,54 @@ final class StoreJobBox: @unchecked Sendable {
         condition.deallocate()
     }
 
+    /// Wakes the thread only for what it would do at once: while commits gather, not for one that doesn't complete them.
     func submit(_ job: StoreJob) {
         pthread_mutex_lock(mutex)
         jobs.submit(job)
+        var isWoken = isWaiting
+        if isGathering, case .commit = job { isWoken = jobs.waitingMessages >= enough }
         pthread_mutex_unlock(mutex)
-        pthread_cond_signal(condition)
+        if isWoken { pthread_cond_signal(condition) }
     }
 
-    /// Waits for work. Commits wait until `gathering` for company; reads don't. With something to sweep it doesn't wait.
-    func next(gathering: timespec?, sweeps: Bool) -> StoreJobs.Work {
-        locked {
-            while true {
-                if var deadline = gathering, !jobs.isClosing {
-                    if let work = jobs.next(readsOnly: true) { return work }
-                    guard !jobs.isEmpty else {
-                        if sweeps { return .sweep }
-                        pthread_cond_wait(condition, mutex)
-                        continue
-                    }
-                    if pthread_cond_timedwait(condition, mutex, &deadline) != ETIMEDOUT { continue }
-                }
-                if let work = jobs.next(sweeps: sweeps) { return work }
-                pthread_cond_wait(condition, mutex)
+    var waitingMessages: Int { locked { jobs.waitingMessages } }
+
+    /// Waits for work. Commits wait for company (`Gathering`); reads don't. With something to sweep it doesn't wait.
+    func next(_ gathering: inout Gathering, sweeps: Bool) -> StoreJobs.Work {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        enough = gathering.enough
+        while true {
+            if let work = jobs.next(readsOnly: true) { return work }
+            if jobs.hasCommits {
+                if !jobs.isClosing { gather(gathering.longest, rest: gathering.rest) }
+                gathering.begin()
             }
+            if let work = jobs.next(sweeps: sweeps) { return work }
+            isWaiting = true
+            pthread_cond_wait(condition, mutex)
+            isWaiting = false
+        }
+    }
+
+    /// Waits until enough messages are there, the loop has rested for `pause`, something else is to be done, or `longest` is
+    /// over.
+    private func gather(_ longest: Int64, rest pause: Int64) {
+        guard jobs.waitingMessages < enough, longest > 0 else { return }
+        isGathering = true
+        isWaiting = true
+        defer {
+            isGathering = false
+            isWaiting = false
+        }
+        var now = Gathering.now()
+        let end = now + longest
+        while jobs.waitingMessages < enough, now < end {
+            let messages = jobs.waitingMessages
+            var deadline = Gathering.time(min(now + pause, end))
+            _ = pthread_cond_timedwait(condition, mutex, &deadline)
+            if jobs.hasReads || jobs.isClosing || (jobs.waitingMessages == messages && rest.isResting) { return }
+            now = Gathering.now()
         }
     }
 
@@ -61,6 +94,8 @@ final class StoreJobBox: @unchecked Sendable {
     func next(retryAt deadline: timespec) -> Retry {
         locked {
             var deadline = deadline
+            isWaiting = true
+            defer { isWaiting = false }
             while true {
                 if let work = jobs.next(readsOnly: true) { return .read(work) }
                 if jobs.isClosing { return .close(jobs.takeAllCommits()) }

@@ -32,10 +32,16 @@ struct StoreJobs {
     /// Nothing is to be done that somebody waits for.
     var isEmpty: Bool { reads.isEmpty && commits.isEmpty && expiry == nil && !closing && !withdrawing }
     var isClosing: Bool { closing }
+    /// Messages in the commits that wait.
+    private(set) var waitingMessages = 0
+    var hasReads: Bool { !reads.isEmpty }
+    var hasCommits: Bool { !commits.isEmpty }
 
     mutating func submit(_ job: StoreJob) {
         switch job {
-        case .commit(let group): commits.append(group)
+        case .commit(let group):
+            commits.append(group)
+            waitingMessages += group.messages
         case .read(let tag, let stream, let from, let maximumBytes):
             reads.append(Read(tag: tag, stream: stream, from: from, maximumBytes: maximumBytes))
         case .expire(let now): expiry = max(now, expiry ?? now)
@@ -69,11 +75,15 @@ struct StoreJobs {
     mutating func takeCommits() -> [CommitGroup] {
         let taken = Array(commits[..<Self.merge(commits)])
         commits.removeFirst(taken.count)
+        for group in taken { waitingMessages -= group.messages }
         return taken
     }
 
     mutating func takeAllCommits() -> [CommitGroup] {
-        defer { commits = [] }
+        defer {
+            commits = []
+            waitingMessages = 0
+        }
         return commits
     }
 

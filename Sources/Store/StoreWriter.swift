@@ -1,3 +1,4 @@
+import EventLoop
 import Glibc
 
 /// The store's writer on a thread of its own: the one place that waits for the disk.
@@ -5,13 +6,18 @@ public final class StoreWriter: StoreEngine, Sendable {
     /// Between two attempts in a failing episode.
     static let backoffSeconds = 1
 
-    private let jobs = StoreJobBox()
+    private let jobs: StoreJobBox
     private let thread: pthread_t
 
     /// - Parameters:
     ///   - database: goes to the thread, which closes it.
+    ///   - rest: of the loop that submits; without one, it counts as resting.
     ///   - post: called on the writer's thread with each report: puts it in the loop's mailbox.
-    public init(database: sending Database, post: @escaping @Sendable (StoreReport) -> Void) {
+    public init(
+        database: sending Database, rest: LoopRest = LoopRest(isResting: true),
+        post: @escaping @Sendable (StoreReport) -> Void
+    ) {
+        jobs = StoreJobBox(rest: rest)
         let work = Work(jobs: jobs, worker: StoreWorker(database: database, report: post))
         let context = Unmanaged.passRetained(work).toOpaque()
         var created = pthread_t()
@@ -48,16 +54,15 @@ public final class StoreWriter: StoreEngine, Sendable {
             var signals = sigset_t()
             sigfillset(&signals)
             pthread_sigmask(SIG_SETMASK, &signals, nil)
-            while worker.isFailing
-                ? retry() : perform(jobs.next(gathering: gathering.deadline, sweeps: worker.hasToSweep))
-            {}
+            while worker.isFailing ? retry() : perform(jobs.next(&gathering, sweeps: worker.hasToSweep)) {}
         }
 
         /// Whether there will be more.
         private func perform(_ work: StoreJobs.Work) -> Bool {
-            gathering.begin(work)
             worker.perform(work)
-            gathering.end(work)
+            if case .commit(let groups) = work {
+                gathering.end(messages: groups.reduce(0) { $0 + $1.messages }, waiting: jobs.waitingMessages)
+            }
             if worker.hasSpaceToGive { worker.retry() }
             if case .close = work { return false }
             return true

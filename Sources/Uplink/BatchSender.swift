@@ -76,6 +76,7 @@ final class BatchSender: RouteSender {
     private var waitingSince: Instant?
     private var newsSince: Instant?
     private var lastSent: Instant?
+    private var eager = EagerGathering()
     private var tuning = BatchTuning()
     private var pace: Double?
     private var linkTime = BatchTuning.linkTime
@@ -167,11 +168,12 @@ final class BatchSender: RouteSender {
         return isEmptyDue(now)
     }
 
-    /// When what waits goes for the sake of a publisher that waits for it: at once; but while a batch is in flight, what
-    /// comes gathers until that is answered, a quarter of the settle window at most. So a busy link sends few small batches.
+    /// When what waits goes for the sake of a publisher that waits for it.
     private var eagerDeadline: Instant? {
         guard options.eager, let waitingSince, queue.hasWaitingAcknowledgement else { return nil }
-        return inflight.isEmpty ? waitingSince : waitingSince + queue.settle / 4
+        return eager.deadline(
+            since: waitingSince, settle: queue.settle, answer: queue.link.smoothedMilliseconds,
+            isAnswered: inflight.isEmpty)
     }
 
     /// No data waits: is it time for news, for a sign of life, or to see whether the receiver accepts anything at all?
@@ -217,6 +219,9 @@ final class BatchSender: RouteSender {
         if let sent = transmit(
             taken.numbering, first: taken.first, count: packets.count, packets.bytes, level: level, now)
         {
+            eager.sent(
+                packets.count, at: now, waited: now - (waitingSince ?? now), settle: queue.settle,
+                answer: queue.link.smoothedMilliseconds)
             waitingSince = nil
             return sent
         }

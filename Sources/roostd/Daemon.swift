@@ -47,7 +47,7 @@ final class Daemon {
             let state = try database.load()
             let reports = ReportBox()
             let mailbox = Mailbox<StoreReport>(loop: loop) { reports.log?.handle($0) }
-            writer = StoreWriter(database: database) { mailbox.post($0) }
+            writer = StoreWriter(database: database, rest: loop.rest) { mailbox.post($0) }
             log = Log(loop: loop, engine: writer, options: LogOptions(settings.store), state: state)
             reports.log = log
             stored = state
