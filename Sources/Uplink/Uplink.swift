@@ -68,7 +68,6 @@ public final class Uplink {
     var failback = Timer.none
     var failbackRounds = 0
     var looking: (any Connecting)?
-    let network: any Network
     /// SUBSCRIBEs that are not answered.
     var requests: [UInt16: [SubscribeOptions]] = [:]
     /// All were granted, in this run.
@@ -141,7 +140,6 @@ public final class Uplink {
         self.senders = senders
         self.sink = sink
         via = Array(options.node.utf8)
-        self.network = network
         reconnection = Reconnection(
             addresses: addresses.count, backoff: Backoff(min: options.reconnectMin, max: options.reconnectMax))
         let top = senders.map(\.priority).max()
