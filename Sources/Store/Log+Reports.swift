@@ -24,6 +24,11 @@ extension Log {
         case .recovered:
             failure = nil
             onHealth?(nil)
+        case .salvaged(let report):
+            isSalvaging = true
+            take(report.removals)
+            isSalvaging = false
+            noteSalvage(report)
         case .closed:
             closed?()
             closed = nil
@@ -52,7 +57,7 @@ extension Log {
             switch removal.reason {
             case .evicted: evictedMessages += removal.last - removal.first + 1
             case .expired: expiredMessages += removal.last - removal.first + 1
-            case .corrupt: break
+            case .corrupt: noteCorrupt(removal.last - removal.first + 1)
             }
             guard let stream = streams[removal.stream] else { continue }
             onRemoval?(stream.record, removal)

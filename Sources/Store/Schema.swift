@@ -9,12 +9,14 @@
 enum Schema {
     /// "Roos".
     static let applicationID: Int64 = 0x526F_6F73
-    static let version = 1
+    static let version = 2
+    /// From this version on every page has a checksum, so that upgrading an older database rewrites it (`Database.upgrade`).
+    static let checksums = 2
 
     /// Bits of a segment's key that hold its first number.
     static let numberBits: Int64 = 40
 
-    /// `steps[n]` makes version n + 1 of version n.
+    /// `steps[n]` makes version n + 1 of version n, in a database that has room for checksums.
     static let steps: [String] = [
         """
         CREATE TABLE segment(
@@ -50,7 +52,8 @@ enum Schema {
             ordinal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, boot_id TEXT NOT NULL, boot INTEGER NOT NULL,
             store INTEGER NOT NULL, wall_offset INTEGER NOT NULL, clock_set INTEGER NOT NULL,
             synchronised INTEGER NOT NULL, clean INTEGER NOT NULL);
-        """
+        """,
+        "",
     ]
 
     /// Brings the tables to `version`, each step in a transaction of its own.

@@ -67,6 +67,8 @@ public enum StoreReport: Sendable {
     /// it succeeds, then reports `recovered` and the commit.
     case failing(StoreError)
     case recovered
+    /// The database was damaged: what is readable was saved into a new one, with which the writer goes on.
+    case salvaged(SalvageReport)
     case closed
 }
 

@@ -56,7 +56,7 @@ public final class StoreWriter: StoreEngine, Sendable {
             gathering.begin(work)
             worker.perform(work)
             gathering.end(work)
-            if worker.hasSpaceToGive { worker.retry() }
+            while worker.hasMoreToTry { worker.retry() }
             if case .close = work { return false }
             return true
         }
