@@ -61,6 +61,9 @@ final class StoreWorker {
     private func salvageIfDamaged() throws(StoreError) {
         guard let lastError, lastError.isDamage, !hasSalvaged, let directory, options.vfs == nil else { return }
         hasSalvaged = true
+        // A read may have opened it again meanwhile.
+        try? database?.closeAfterFailure()
+        database = nil
         let saved = try Database.salvage(
             in: directory, options: options, because: lastError.damageText, expected: expected)
         report(.salvaged(saved))
@@ -120,7 +123,9 @@ final class StoreWorker {
             isFailing = true
             report(.failing(error))
         }
-        if let database { expected = database.counters.mapValues(\.lastNumber) }
+        if let database {
+            expected.merge(database.counters.mapValues(\.lastNumber)) { max($0, $1) }
+        }
         do throws(StoreError) { try database?.closeAfterFailure() } catch {
             if lastError?.isDamage != true { lastError = error }
         }

@@ -80,6 +80,7 @@ final class Daemon {
 
     /// Listens, says so, and serves until it is told to stop. Returns the exit code.
     func run() throws(Failure) -> Int32 {
+        log.lazily(.state(.node, key: [], value: Array(settings.node.id.utf8)))
         try startIngest(stored)
         try startUplinks(stored)
         stored = StoredState()

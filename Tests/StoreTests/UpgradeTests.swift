@@ -13,7 +13,8 @@ import Testing
         let source = open("\(Self.folder)/\(name)", O_RDONLY)
         defer { close(source) }
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        directory.write(Array(bytes.prefix(max(0, read(source, &bytes, bytes.count)))), to: "roost.db")
+        let count = read(source, &bytes, bytes.count)
+        directory.write(Array(bytes.prefix(max(0, count))), to: "roost.db")
         return directory
     }
 
