@@ -42,7 +42,7 @@ extension Database {
         let file = path + "/roost.db"
         guard let pages = RawPages(path: file, log: file + "-wal") else { throw .notADatabase(path: file) }
         var options = handOptions
-        options.pageBytes = 4096
+        options.pageBytes = pages.pageBytes
         var template = Array("/tmp/roost-check-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw .notWritable(path: "/tmp", errno: errno) }
         let place = String(cString: made)

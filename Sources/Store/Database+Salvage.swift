@@ -122,10 +122,14 @@ extension Database {
         _ progress: ((Int, Int) -> Void)?, withLog: Bool
     ) throws(StoreError) -> SalvageReport {
         let place = try directory.beginSalvage()
-        let target = try Database(path: place, options: options, directory: nil)
         let file = directory.path + "/roost.db"
+        let pages = RawPages(path: file, log: file + "-wal")
+        // With pages of the same size the trees begin at the same pages: where the schema is lost, that tells where to look.
+        var options = options
+        if let pages { options.pageBytes = pages.pageBytes }
+        let target = try Database(path: place, options: options, directory: nil)
         var report = SalvageReport()
-        if let pages = RawPages(path: file, log: file + "-wal") {
+        if let pages {
             let salvage = Salvage(pages, into: target, expected: expected)
             salvage.takesLog = withLog
             salvage.onProgress = progress
