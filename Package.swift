@@ -55,7 +55,7 @@ let package = Package(
         .executableTarget(
             name: "roost",
             dependencies: [
-                "Client", "Uplink", "Store", "EventLoop", "MQTT", "Configuration",
+                "Client", "Uplink", "Store", "EventLoop", "MQTT", "Configuration", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

@@ -13,7 +13,7 @@ static struct options options = {
 };
 
 static const struct { const char *name; void (*run)(const struct options *); } subcommands[] = {
-    {"flow", flow}, {"away", away}, {"idle", idle}, {"start", start}, {"file", file}, {"relay", relay},
+    {"flow", flow}, {"away", away}, {"idle", idle}, {"start", start}, {"file", file}, {"relay", relay}, {"batches", batches},
 };
 
 static const struct { const char *name; int *number; double *seconds; const char **text; } names[] = {
@@ -69,5 +69,5 @@ int main(int count, char **words) {
             subcommands[i].run(&options);
             return 0;
         }
-    die("usage: load flow|away|idle|start|file|relay OPTIONS (Benchmarks/README.md)");
+    die("usage: load flow|away|idle|start|file|relay|batches OPTIONS (Benchmarks/README.md)");
 }

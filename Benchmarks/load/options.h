@@ -23,5 +23,6 @@ void idle(const struct options *options);
 void start(const struct options *options);
 void file(const struct options *options);
 void relay(const struct options *options);
+void batches(const struct options *options);
 
 #endif

@@ -1,6 +1,7 @@
 import Broker
 import EventLoop
 import Store
+import Uplink
 
 extension Admin {
     /// The numbers of `$SYS` and of `/status`, for Prometheus.
@@ -16,6 +17,7 @@ extension Admin {
         addStore(to: &text)
         addRoutes(to: &text)
         addUplinks(to: &text)
+        if let ingest { addIngest(ingest, to: &text) }
         return HTTPResponse(.ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
     }
 
@@ -103,6 +105,15 @@ extension Admin {
             "roost_queue_refused_messages_total", .counter, "Messages that the far end refused for good.",
             samples { $0.isOrphaned ? nil : Double($0.refused) })
         text.add(
+            "roost_queue_lost_messages_total", .counter, "Messages that will never arrive, by reason.",
+            routes.flatMap { route in
+                route.lost.map {
+                    .init(
+                        Double($0.messages), ("uplink", route.uplink), ("route", route.route),
+                        ("priority", route.priority), ("reason", $0.reason))
+                }
+            })
+        text.add(
             "roost_queue_orphaned", .gauge, "1 for a backlog whose route has left the configuration.",
             samples { $0.isOrphaned ? 1 : 0 })
     }
@@ -136,5 +147,25 @@ extension Admin {
         text.add(
             "roost_uplink_round_trip_seconds", .gauge, "Smoothed time from sending to acknowledgement.",
             samples { $0.roundTripMilliseconds > 0 ? $0.roundTripMilliseconds / 1000 : nil })
+    }
+}
+
+extension Admin {
+    private func addIngest(_ ingest: Ingest, to text: inout PrometheusText) {
+        let figures = ingest.figures
+        text.add("roost_ingest_batches_total", .counter, "Batches taken from other nodes.", figures.batches)
+        text.add(
+            "roost_ingest_refused_batches_total", .counter, "Batches refused.",
+            BatchRefusal.words.map { .init(Double(figures.refused[$0] ?? 0), ("reason", $0)) })
+        text.add("roost_ingest_messages_total", .counter, "Messages taken out of batches.", figures.messages)
+        text.add(
+            "roost_ingest_duplicate_messages_total", .counter, "Messages that had come before.", figures.duplicates)
+        text.add(
+            "roost_ingest_looped_messages_total", .counter, "Messages that this node had passed on itself.",
+            figures.loops)
+        text.add("roost_ingest_nodes", .gauge, "Nodes of which something has come.", ingest.states.nodeCount)
+        text.add(
+            "roost_ingest_memory_bytes", .gauge, "Memory for what is known of each node's numbers.",
+            ingest.states.bytes)
     }
 }

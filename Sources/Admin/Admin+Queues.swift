@@ -15,6 +15,9 @@ extension Admin {
                         json.member("oldest_seconds", age(ofStoreTime: route.oldest))
                         json.member("refused", route.refused)
                         json.member("orphaned", route.isOrphaned)
+                        json.object("lost") { json in
+                            for lost in route.lost { json.member(lost.reason, lost.messages) }
+                        }
                     }
                 }
             }

@@ -28,6 +28,8 @@ extension Admin {
                     json.member("budget_bytes", log.options.budgetBytes)
                     json.member("memory_bytes", log.meter.bytes)
                     json.member("written_bytes_per_day", disk.bytesPerDay)
+                    json.member("evicted_messages", log.evictedMessages)
+                    json.member("expired_messages", log.expiredMessages)
                 }
                 json.array("uplinks") { json in
                     for report in reports {

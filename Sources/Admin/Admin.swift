@@ -2,6 +2,7 @@ import Broker
 import EventLoop
 import MQTT
 import Store
+import Uplink
 
 /// How the daemon is looked at and steered: the endpoints behind `roost status` and its like, health, readiness and metrics.
 /// It owns nothing of what it shows; every answer is made from the broker, the log and the uplinks as they are then.
@@ -29,6 +30,8 @@ public final class Admin {
     public var uplinks: [any AdministeredUplink] = [] {
         didSet { uplinkStateChanged() }
     }
+    /// What receives batches here; nil: nothing does.
+    public weak var ingest: Ingest?
     /// The store is open and every listener listens: what `/ready` says.
     public var isReady = false
     /// Links that are down, and since when.
@@ -73,6 +76,7 @@ public final class Admin {
                 call.answer(tell(call.name, word))
             }
         }
+        router.add(.get, "/coverage") { [unowned self] call in call.answer(coverage(call)) }
         router.add(.get, "/modules") { call in call.answer(.json { $0.array { _ in } }) }
         router.add(.post, "/log/*") { [unowned self] call in call.answer(setLogLevel(call.name)) }
         router.add(.post, "/reload") { [unowned self] call in call.answer(reload()) }

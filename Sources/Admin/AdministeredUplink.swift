@@ -8,6 +8,12 @@ public protocol AdministeredUplink: AnyObject {
     func resume()
     /// Sends what waits for its batch to fill, now.
     func flush()
+    /// Why the route of this name sends nothing; nil: nothing holds it back.
+    func holding(route name: String) -> String?
+}
+
+extension AdministeredUplink {
+    public func holding(route name: String) -> String? { nil }
 }
 
 /// An uplink as it is now.

@@ -70,6 +70,12 @@ struct RouteReport {
         }
     }
 
+    /// Messages that will never arrive, by reason in the order of their names, since the start.
+    var lost: [(reason: String, messages: UInt64)] {
+        guard case .route(let queue) = backlog else { return [] }
+        return queue.lost.map { (reason: $0.key.rawValue, messages: $0.value) }.sorted { $0.reason < $1.reason }
+    }
+
     var spans: [RouteSpan] {
         switch backlog {
         case .route(let queue): queue.spans

@@ -15,6 +15,12 @@ extension Uplink: AdministeredUplink {
     }
 }
 
+extension Uplink {
+    public func holding(route name: String) -> String? {
+        options.routes.firstIndex { $0.name == name }.flatMap { holding(route: $0) }
+    }
+}
+
 extension UplinkReport.State {
     init(_ state: Uplink.State) {
         switch state {

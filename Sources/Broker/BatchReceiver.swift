@@ -10,14 +10,6 @@ public protocol BatchReceiver: AnyObject {
     func receive(_ publish: PublishView, from origin: Broker.Origin, answer: @escaping (ReasonCode) -> Void)
 }
 
-/// One message out of a batch, to be taken to its destinations.
-public struct IngestedMessage {
-    /// Its pointers must live until `Broker.ingest` returns.
-    public var publish: PublishView
-
-    public init(publish: PublishView) { self.publish = publish }
-}
-
 extension Broker {
     func receive(
         _ publish: PublishView, _ receiver: any BatchReceiver, _ origin: Origin, _ waiter: (any SafetyWaiter)?,
@@ -34,15 +26,47 @@ extension Broker {
     }
 
     /// Takes the messages of one batch to their destinations, with the changes that remember them: all in one commit, and
-    /// nobody sees a message before it. `committed` says whether it came to that.
-    public func ingest(
-        _ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void
-    ) {
-        guard !log.isRefusing else {
-            committed(false)
-            return
+    /// nobody sees a message before it; `committed` is called then. The messages' pointers must live until this returns.
+    ///
+    /// - Returns: false if the store can't keep them now; then nothing was taken.
+    public func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool {
+        guard !log.isRefusing else { return false }
+        var held: [HeldMessage] = []
+        held.reserveCapacity(messages.count)
+        for publish in messages {
+            guard let destinations = destinations(of: publish.topic, .node) else {
+                figures.dropped += 1
+                continue
+            }
+            let streams = durableStreams(destinations, publish.qos, .node)
+            let setsRetained = publish.retain && mayRetain(publish)
+            guard !streams.isEmpty || setsRetained || !destinations.isEmpty else { continue }
+            let message = Message(
+                publish, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now),
+                meter: log.meter)
+            log.hold(message, in: streams, retained: setsRetained)
+            for stream in streams {
+                for membership in stream.memberships { membership.queue.onHold?() }
+            }
+            // What only streams want finds its way by them.
+            guard setsRetained || destinations.hasListeners else { continue }
+            held.append(HeldMessage(message: message, destinations: destinations, setsRetained: setsRetained))
         }
-        for message in messages { hold(message.publish) }
-        log.commit(changes) { committed(true) }
+        log.commit(changes) { [unowned self] in
+            let now = log.clock.now
+            for one in held {
+                if one.setsRetained { setRetained(one.message) }
+                deliver(one.message.view(at: now), one.destinations, message: one.message)
+            }
+            committed()
+        }
+        return true
+    }
+
+    /// One message of a batch that waits for the batch's commit.
+    private struct HeldMessage {
+        let message: Message
+        let destinations: Destinations
+        let setsRetained: Bool
     }
 }

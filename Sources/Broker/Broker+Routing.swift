@@ -12,14 +12,14 @@ extension Broker {
     public func route(
         _ publish: PublishView, from origin: Origin, waiter: (any SafetyWaiter)?, ticket: UInt64
     ) -> Outcome {
-        if let receiver, receiver.wants(publish.topic) { return receive(publish, receiver, origin, waiter, ticket) }
-        guard let destinations = destinations(of: publish.topic, origin) else { return .done(.topicNameInvalid) }
         if case .client(let session) = origin, !access.mayPublish(session.identity, topic: publish.topic) {
             if session.refusedPublishes.begins(at: loop.now) {
                 logLine(.notice, "\(text(session.clientIdentifier)) may not publish to \(text(publish.topic))")
             }
             return .done(.notAuthorized)
         }
+        if let receiver, receiver.wants(publish.topic) { return receive(publish, receiver, origin, waiter, ticket) }
+        guard let destinations = destinations(of: publish.topic, origin) else { return .done(.topicNameInvalid) }
         let streams = durableStreams(destinations, publish.qos, origin)
         let setsRetained = publish.retain && mayRetain(publish)
         var inbound: Change?
@@ -69,19 +69,6 @@ extension Broker {
         for stream in streams {
             for membership in stream.memberships { membership.queue.onHold?() }
         }
-    }
-
-    /// A message out of a batch, whose commit the batch waits for.
-    func hold(_ publish: PublishView) {
-        guard let destinations = destinations(of: publish.topic, .node) else {
-            figures.dropped += 1
-            return
-        }
-        let streams = durableStreams(destinations, publish.qos, .node)
-        let setsRetained = publish.retain && mayRetain(publish)
-        let message = Message(
-            publish, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now), meter: log.meter)
-        hold(message, destinations, streams, setsRetained, [], nil, 0)
     }
 
     func append(

@@ -124,13 +124,14 @@ extension Broker {
     // MARK: After a start
 
     func restore(_ state: StoredState) {
-        for stored in state.sessions { restore(stored, state) }
+        let places = state.places
+        for stored in state.sessions { restore(stored, places[stored.record.id] ?? []) }
         log.retireOrphans()
         for (topic, record) in state.retained { restoreRetained(topic, record) }
         restoreWills(state)
     }
 
-    private func restore(_ stored: StoredState.Session, _ state: StoredState) {
+    private func restore(_ stored: StoredState.Session, _ places: [StoredState.Place]) {
         let session = Session(clientIdentifier: stored.record.clientIdentifier, broker: self)
         session.identity = ClientIdentity(
             clientIdentifier: stored.record.clientIdentifier, userName: stored.record.userName)
@@ -138,7 +139,7 @@ extension Broker {
         // Who was connected when the run before stopped has been away since this start.
         session.disconnectedAt = stored.record.disconnectedAt ?? log.clock.now
         session.makeDurable(stored.record.id, limits: limits)
-        session.queue?.restore(state)
+        session.queue?.restore(places)
         for record in stored.subscriptions {
             let subscription = SubscriptionState(record)
             session.subscriptions[record.filter] = subscription

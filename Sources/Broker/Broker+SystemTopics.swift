@@ -27,6 +27,11 @@ extension Broker {
             ("bytes/sent", "\(figures.bytesSent)"),
             ("subscriptions/count", "\(tree.count)"),
             ("retained messages/count", "\(retainedCount)"),
+            ("store/disk/bytes", "\(log.usedBytes)"),
+            ("store/disk/budget", "\(log.options.budgetBytes)"),
+            ("store/memory/bytes", "\(log.meter.bytes)"),
+            ("store/evicted/messages", "\(log.evictedMessages)"),
+            ("store/expired/messages", "\(log.expiredMessages)"),
         ]
         publishSystem(values)
         updateLoads()
@@ -45,6 +50,7 @@ extension Broker {
                 ("uplink/\(name)/queued/messages", "\(queues.reduce(0) { $0 + $1.messages })"),
                 ("uplink/\(name)/queued/bytes", "\(queues.reduce(0) { $0 + $1.bytes })"),
                 ("uplink/\(name)/oldest/seconds", "\(age)"),
+                ("uplink/\(name)/lost/messages", "\(queues.reduce(0) { $0 + $1.lost.values.reduce(0, +) })"),
             ])
         }
     }

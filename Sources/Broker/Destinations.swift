@@ -25,6 +25,8 @@ final class Destinations {
     var routes: [Route] = []
     var hasNoLocal = false
 
+    /// Somebody may be given a message without the log.
+    var hasListeners: Bool { !direct.isEmpty || !durable.isEmpty }
     var isEmpty: Bool { direct.isEmpty && durable.isEmpty && routes.isEmpty }
 }
 

@@ -29,7 +29,7 @@ struct Liveness {
     mutating func answer(to identifier: UInt16, _ now: Instant) -> Duration? {
         guard let sampled, sampled.identifier == identifier else { return nil }
         self.sampled = nil
-        return now - sampled.sent
+        return max(.zero, now - sampled.sent)
     }
 }
 
@@ -49,7 +49,7 @@ extension MQTTClient {
 
     func receivePong() {
         guard let sent = liveness.pingSent else { return }
-        lastRoundTrip = loop.now - sent
+        lastRoundTrip = max(.zero, loop.now - sent)
         liveness.pingSent = nil
         liveness.missReported = false
         delegate?.clientDidReceivePong(self)
@@ -60,7 +60,8 @@ extension MQTTClient {
     private var nextPing: Instant { min(liveness.lastSent, liveness.lastReceived) + liveness.keepAlive }
 
     private func sendPing() {
-        liveness.pingSent = loop.now
+        // Behind what is not sent yet: the patience begins when it leaves.
+        liveness.pingSent = departure(of: Ping.request.count)
         liveness.missReported = false
         write(Ping.request)
     }

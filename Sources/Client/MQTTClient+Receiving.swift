@@ -197,7 +197,7 @@ extension MQTTClient: ByteStreamDelegate {
     }
 
     private func done(_ identifier: UInt16, _ reason: ReasonCode) {
-        window.finish(identifier)
+        acknowledgedBytes = window.finish(identifier, loop.now)
         if let roundTrip = liveness.answer(to: identifier, loop.now) { lastRoundTrip = roundTrip }
         delegate?.client(self, didAcknowledge: identifier, reason: reason)
     }

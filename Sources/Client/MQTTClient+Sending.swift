@@ -33,8 +33,9 @@ extension MQTTClient {
             guard window.room > 0, let chosen = identifier ?? window.freeIdentifier() else { return nil }
             if case .released = window.phase(of: chosen) { return nil }
             head.packetIdentifier = chosen
-            window.publish(chosen, qos: qos)
-            liveness.sample(chosen, qos, loop.now)
+            let departure = departure(of: length)
+            window.publish(chosen, qos: qos, bytes: length, departure: departure)
+            liveness.sample(chosen, qos, departure)
         }
         let memory = stream.output.reserve(length)
         stream.output.commit(head.encode(version: version, payload: payload, into: memory))

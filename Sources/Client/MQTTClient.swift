@@ -12,6 +12,8 @@ public final class MQTTClient {
     /// Takes effect at the next `connect`.
     public var options: Options
     public weak var delegate: (any MQTTClientDelegate)?
+    /// Holds the connections made from now on to its rates; nil: nothing does.
+    public var pacer: StreamPacer?
 
     enum State {
         case idle, connecting, handshake, connected, closing
@@ -69,6 +71,18 @@ public final class MQTTClient {
     public var bytesReceived: UInt64 { earlierBytesReceived + (stream?.bytesRead ?? 0) }
     /// Bytes that wait here for the network to take them.
     public var unsentBytes: Int { stream?.unsentBytes ?? 0 }
+    /// Bytes of PUBLISHes with QoS above 0 that the Server has not acknowledged on this connection.
+    public var unacknowledgedBytes: Int { window.inFlightBytes }
+    /// Of the PUBLISH that `didAcknowledge` is telling of.
+    public internal(set) var acknowledgedBytes = 0
+    /// What the network has lately carried up, by the acknowledgements, at most: bytes a second. Nil: not known.
+    public var deliveryRate: Double? { window.rate.bytesPerSecond }
+    /// The shortest time from a PUBLISH's leaving to its acknowledgement on this connection.
+    public var shortestRoundTrip: Duration? { window.rate.shortest }
+    /// When `more` bytes written now would have left, by the pacer's rate.
+    public func departure(of more: Int = 0) -> Instant {
+        pacer?.departure(of: unsentBytes + more, loop.now) ?? loop.now
+    }
     /// The network takes no more for now; `clientDidDrain` tells when it has taken all.
     public var isBlocked: Bool { stream?.isBlocked ?? false }
 
@@ -134,6 +148,7 @@ public final class MQTTClient {
     private func handshake(over stream: ByteStream) {
         self.stream = stream
         stream.delegate = self
+        if let pacer { stream.pace(by: pacer) }
         state = .handshake
         deadline = loop.schedule(at: connectStarted + options.connectTimeout) { [weak self] in
             self?.finish(.connectTimeout)
@@ -181,7 +196,7 @@ public final class MQTTClient {
         delegate?.client(self, didConnect: connack)
         // The Server had answered PUBREC for these: they are its own, and there is no PUBCOMP to wait for.
         for identifier in received where number == connectionNumber {
-            window.finish(identifier)
+            window.finish(identifier, loop.now)
             delegate?.client(self, didAcknowledge: identifier, reason: .success)
         }
     }

@@ -1,3 +1,4 @@
+import EventLoop
 import MQTT
 
 /// Our PUBLISHes with QoS above 0 that are not done, by Packet Identifier: the Client's part of the Session state
@@ -17,11 +18,16 @@ struct OutboundWindow {
         var phase: Phase
         /// Takes a place in the present connection's window.
         var isInFlight: Bool
+        /// Of its PUBLISH on the present connection.
+        var mark: DeliveryRate.Mark?
     }
 
     /// Receive Maximum of the present connection, or our own limit if that is lower.
     var limit = 0
     private(set) var inFlight = 0
+    /// Bytes of PUBLISHes sent on the present connection and not done.
+    private(set) var inFlightBytes = 0
+    private(set) var rate = DeliveryRate()
     private var entries: [UInt16: Entry] = [:]
     private var last: UInt16 = 0
     private var releases: UInt64 = 0
@@ -43,11 +49,13 @@ struct OutboundWindow {
         return last
     }
 
-    mutating func publish(_ identifier: UInt16, qos: QoS) {
+    /// - Parameter departure: when its last byte leaves, by our own pace.
+    mutating func publish(_ identifier: UInt16, qos: QoS, bytes: Int, departure: Instant) {
         let phase: Phase = qos == .exactlyOnce ? .published2 : .published1
-        if entries.updateValue(Entry(phase: phase, isInFlight: true), forKey: identifier)?.isInFlight != true {
-            inFlight += 1
-        }
+        let mark = rate.mark(bytes: bytes, sentAt: departure, isIdle: inFlightBytes == 0)
+        let before = entries.updateValue(Entry(phase: phase, isInFlight: true, mark: mark), forKey: identifier)
+        inFlightBytes += bytes - (before?.mark?.bytes ?? 0)
+        if before?.isInFlight != true { inFlight += 1 }
     }
 
     /// PUBREC came: the next step is PUBREL.
@@ -55,19 +63,30 @@ struct OutboundWindow {
         guard let entry = entries[identifier] else { return }
         if case .released = entry.phase { return }
         releases += 1
-        entries[identifier] = Entry(phase: .released(order: releases), isInFlight: true)
+        entries[identifier] = Entry(phase: .released(order: releases), isInFlight: true, mark: entry.mark)
         if !entry.isInFlight { inFlight += 1 }
     }
 
-    mutating func finish(_ identifier: UInt16) {
-        guard let entry = entries.removeValue(forKey: identifier) else { return }
+    /// Returns the bytes that its PUBLISH had on the present connection.
+    @discardableResult
+    mutating func finish(_ identifier: UInt16, _ now: Instant) -> Int {
+        guard let entry = entries.removeValue(forKey: identifier) else { return 0 }
         if entry.isInFlight { inFlight -= 1 }
+        guard let mark = entry.mark else { return 0 }
+        inFlightBytes -= mark.bytes
+        rate.acknowledged(mark, now)
+        return mark.bytes
     }
 
     /// The connection is gone: nothing is in flight, and requests will not be answered.
     mutating func connectionLost() {
-        for identifier in entries.keys { entries[identifier]?.isInFlight = false }
+        for identifier in entries.keys {
+            entries[identifier]?.isInFlight = false
+            entries[identifier]?.mark = nil
+        }
         inFlight = 0
+        inFlightBytes = 0
+        rate.reset()
         requests.removeAll()
     }
 

@@ -24,13 +24,15 @@ extension ByteStream {
         transmit()
         guard !state.contains(.blocked), !state.contains(.closed) else { return }
         wantsWritable(false)
+        guard output.isEmpty else { return }
+        pacer?.holdsOutput = false
         delegate?.streamDidDrain(self)
     }
 
     /// The peer has closed the stream (nil), or it has failed. Whatever it sent before has been received.
     public final func edgeDidClose(_ error: StreamError?) {
         guard !state.contains(.closed) else { return }
-        if error == nil && !state.contains(.blocked) && !output.isEmpty {
+        if error == nil && !state.contains(.blocked) && !output.isEmpty && pacer == nil {
             // A peer that has shut only its own direction may still be reading.
             _ = send(output.bytes)
         }
@@ -73,12 +75,16 @@ extension ByteStream {
         state.remove(.touched)
         guard !state.contains(.closed), !state.contains(.blocked) else { return }
         transmit()
+        guard let pacer, pacer.holdsOutput, output.isEmpty, !state.contains(.closed) else { return }
+        pacer.holdsOutput = false
+        delegate?.streamDidDrain(self)
     }
 
     private func transmit() {
         if !output.isEmpty {
-            let count = output.count
-            switch send(output.bytes) {
+            let count = pacer?.sendable(output.count, from: self) ?? output.count
+            guard count > 0 else { return wakeForOutput() }
+            switch send(UnsafeRawBufferPointer(rebasing: output.bytes[..<count])) {
             case .failed(let error):
                 output.removeAll()
                 sendingDidFail(error)
@@ -86,6 +92,7 @@ extension ByteStream {
             case .sent(let sent):
                 bytesWritten &+= UInt64(sent)
                 output.consume(sent)
+                pacer?.didSend(sent, from: self)
                 if sent < count {
                     if !state.contains(.blocked) {
                         state.insert(.blocked)
@@ -94,6 +101,7 @@ extension ByteStream {
                     return
                 }
             }
+            guard output.isEmpty else { return wakeForOutput() }
         }
         output.settle()
         if state.contains(.closing) && !state.contains(.shut) {
@@ -101,6 +109,8 @@ extension ByteStream {
             shutDownSending()
         }
     }
+
+    private func wakeForOutput() { pacer?.wakeForOutput(output.count, of: self) }
 
     // MARK: - The loop's lists
 

@@ -38,6 +38,7 @@ open class ByteStream {
 
     final var input = ByteBuffer()
     final var state: State = []
+    final var pacer: StreamPacer?
     private final var closeTimer = Timer.none
 
     struct State: OptionSet {
@@ -77,6 +78,13 @@ open class ByteStream {
 
     /// Whether the peer doesn't take what it is sent; ends with `streamDidDrain`.
     public final var isBlocked: Bool { state.contains(.blocked) }
+
+    /// Holds this stream to the pacer's rates. A stream that wraps another one hands the pacer down: what counts is what
+    /// goes over the network.
+    open func pace(by pacer: StreamPacer) {
+        self.pacer = pacer
+        pacer.attach(to: self)
+    }
 
     // MARK: - Reading
 

@@ -85,13 +85,17 @@ public final class MemoryStream: ByteStream {
     private func takeArrived() {
         guard !isClosed, !isPaused else { return }
         if !arrived.isEmpty {
+            if let pacer, !pacer.mayRead(by: self) { return }
+            let count = pacer?.readable(arrived.count, by: self) ?? arrived.count
             // Moved out first: the delegate may close the stream, which empties `arrived`.
-            let bytes = arrived.withBytes { [UInt8]($0) }
-            arrived.removeAll()
+            let bytes = arrived.withBytes { [UInt8]($0.prefix(count)) }
+            arrived.consume(count)
+            if arrived.isEmpty { arrived.settle() } else { loop.revisit(self) }
+            pacer?.didRead(count, by: self)
             carry { $0.windowOpens(by: bytes.count) }
             bytes.withUnsafeBytes { edgeDidReceive($0) }
         }
-        guard peerHasShut, !isClosed, !isPaused else { return }
+        guard peerHasShut, arrived.isEmpty, !isClosed, !isPaused else { return }
         edgeDidClose(nil)
     }
 

@@ -14,11 +14,16 @@ final class SocketStream: ByteStream, DescriptorHandler {
     /// The least that such a read asks for.
     private static let leastRead = 16 * 1024
 
+    /// What the kernel begins with; it grows by itself from there.
+    private static let usualReceiveBuffer = 128 << 10
+
     /// Negative after closing.
     private var descriptor: Int32
     private var watch = Watch.none
     private var interest: Interest = []
     private var sendFailure: StreamError?
+    /// Nothing goes over the network any more; what is left to read has come over it before.
+    private var isBroken = false
 
     /// Takes a connected, non-blocking socket, and closes it if it can't be watched.
     init(loop: EventLoop, socket: consuming Descriptor, peer: String) throws(SystemError) {
@@ -45,8 +50,25 @@ final class SocketStream: ByteStream, DescriptorHandler {
         guard !isClosed, readiness != .writable else { return }
         if isPaused {
             readinessWhilePaused(readiness)
+        } else if readiness.contains(.broken) {
+            isBroken = true
+            read()
+        } else if let pacer, !pacer.mayRead(by: self) {
+            setInterest(interest.subtracting(.read))
         } else {
             read()
+        }
+    }
+
+    /// Small kernel buffers make a rate felt: what the kernel has taken in, the network has carried already.
+    override func pace(by pacer: StreamPacer) {
+        super.pace(by: pacer)
+        // What lies unsent in the kernel can't be overtaken by what matters more.
+        setOption(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, 128 << 10)
+        guard let ingress = pacer.ingress else { return }
+        let halfSecond = Int32(clamping: Int(ingress.bytesPerSecond / 2))
+        if halfSecond < SocketStream.usualReceiveBuffer {
+            setOption(descriptor, SOL_SOCKET, SO_RCVBUF, max(4096, halfSecond))
         }
     }
 
@@ -104,7 +126,7 @@ final class SocketStream: ByteStream, DescriptorHandler {
         let shared = loop.readBuffer.bytes
         let kept = input.count
         if kept > 0 { shared.copyMemory(from: input.bytes) }
-        guard let base = shared.baseAddress, let count = receive(base + kept, shared.count - kept) else { return }
+        guard let base = shared.baseAddress, let count = receive(base + kept, room(shared.count - kept)) else { return }
         bytesRead &+= UInt64(count)
         guard !isClosing else { return }
         let bytes = UnsafeRawBufferPointer(start: base, count: kept + count)
@@ -121,17 +143,26 @@ final class SocketStream: ByteStream, DescriptorHandler {
     /// with every read. The room grows with what has come, so that the beginning of a packet doesn't claim much memory.
     private func readBehindInput() {
         let place = input.reserve(max(SocketStream.leastRead, input.count))
-        guard let count = receive(place, input.spare) else { return }
+        guard let count = receive(place, room(input.spare)) else { return }
         bytesRead &+= UInt64(count)
         input.commit(count)
         deliverInput()
+    }
+
+    /// How much of `space` to read. A stream that has broken is read to its end at once.
+    private func room(_ space: Int) -> Int {
+        guard let pacer, sendFailure == nil, !isBroken else { return space }
+        return pacer.readable(space, by: self)
     }
 
     /// Reads once. Nil when there is nothing now or the stream has ended.
     private func receive(_ place: UnsafeMutableRawPointer, _ room: Int) -> Int? {
         while true {
             let count = recv(descriptor, place, room, 0)
-            if count > 0 { return count }
+            if count > 0 {
+                pacer?.didRead(count, by: self)
+                return count
+            }
             if count == 0 {
                 edgeDidClose(sendFailure)
                 return nil

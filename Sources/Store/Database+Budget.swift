@@ -15,6 +15,11 @@ extension Database {
         if used > budget {
             // A little more than needed, or every commit would evict; not much, or one commit would take long.
             let target = budget - min(budget / 50, 4 << 20)
+            // What nobody needs any more goes before what somebody does.
+            while used > target, hasPassedSegments {
+                try sweepStep()
+                used = try fairlyUsed()
+            }
             while used > target, let stream = try nextVictim(among: { _ in true }) {
                 try evictOldest(of: stream, into: &lost)
                 used = try fairlyUsed()
@@ -22,7 +27,7 @@ extension Database {
         }
         var removals: [Removal] = []
         for (_, rows) in lost.sorted(by: { $0.key < $1.key }) {
-            for row in rows { Self.join(row, because: .evicted, to: &removals) }
+            for row in rows { join(row, because: .evicted, to: &removals) }
         }
         try writeGaps(removals)
         return removals

@@ -6,7 +6,7 @@ extension Database {
         case .run(let run): try write(run)
         case .stream(let stream): try write(stream)
         case .streamRemoved(let stream): try removeStream(stream.rawValue)
-        case .trim(let stream, let below): try trim(stream.rawValue, below: below)
+        case .trim(let stream, let below): trim(stream.rawValue, below: below)
         case .position(let stream, let session, let position):
             try statements.tables.position.run(stream.rawValue, session.rawValue) {
                 $0.bind(3, position.cursor)

@@ -75,7 +75,8 @@ extension Database {
     /// Every segment that verifies, by stream and number: for export, on a database open for reading only too.
     public func forEachSegment(_ body: (StreamRecord, StoredSegment) -> Void) throws(StoreError) {
         forEachRow { row, result in
-            if case .success(let segment) = result, let record = counters[row.stream]?.record { body(record, segment) }
+            guard let counter = counters[row.stream], row.last >= counter.trimmedBelow else { return }
+            if case .success(let segment) = result, let record = counter.record { body(record, segment) }
         } unreadable: { _ in
         }
     }

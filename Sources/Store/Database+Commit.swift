@@ -16,6 +16,7 @@ extension Database {
         return try transaction { () throws(SQLiteError) in
             for segment in SegmentMerging.merge(groups) { try insert(segment) }
             for group in groups { for change in group.changes { try apply(change) } }
+            if hasPassedSegments { try sweepStep() }
             let removed = options.whenFull == .evict ? try enforceBudgets() : []
             try writeCounters(all: uncounted >= Self.countInterval)
             usedBytes = try usedPages()
@@ -69,9 +70,9 @@ extension Database {
             statements.insertSegment.bind(2, row.count)
             statements.insertSegment.bind(3, row.raw)
             statements.insertSegment.bind(4, row.receivedAt)
-            statements.insertSegment.bind(5, segment.oldestExpiry)
+            statements.insertSegment.bind(5, segment.expiry)
             statements.insertSegment.bind(6, SegmentRow.lz4Frame)
-            statements.insertSegment.bind(7, row.seal(segment.index, expiry: segment.oldestExpiry))
+            statements.insertSegment.bind(7, row.seal(segment.index, expiry: segment.expiry))
             statements.insertSegment.bind(8, unowned: frame)
             try statements.insertSegment.run()
         }

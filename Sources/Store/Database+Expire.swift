@@ -1,25 +1,34 @@
 extension Database {
     /// Segments that one call to `expire` removes at most, so that commits don't wait long; the rest goes with the next.
-    static let expireLimit = 4096
+    static let expireLimit = 1024
 
-    /// Removes segments all of whose messages are older than their stream's TTL at `now` (store time, milliseconds), each
-    /// stream's oldest first. Single messages' own expiry is their reader's to see.
+    /// Removes segments all of whose messages have expired at `now` (store time, milliseconds): by their stream's TTL, each
+    /// stream's oldest first, or by their own Message Expiry Intervals. One expired message among others is its reader's to
+    /// see.
+    ///
+    /// Reads what is due and no more: the oldest segment of each stream is known, and there is an index of the others' expiry.
     public func expire(now: Int64) throws(StoreError) -> [Removal] {
-        var due: [[SegmentRow]] = []
+        var due: [Int64: [SegmentRow]] = [:]
         do throws(SQLiteError) {
             if countersStale { try countAll() }
             var room = Self.expireLimit
             for stream in counters.keys.sorted() where room > 0 {
-                let rows = try expired(of: stream, now: now, limit: room)
+                let rows = try tooOld(of: stream, now: now, limit: room)
                 room -= rows.count
-                if !rows.isEmpty { due.append(rows) }
+                if !rows.isEmpty { due[stream] = rows }
+            }
+            for row in try expired(at: now, limit: room)
+            where !(due[row.stream]?.contains { $0.key == row.key } ?? false) {
+                due[row.stream, default: []].append(row)
             }
         } catch { throw Self.storeError(error, path: filePath) }
         // Nothing to do is the usual case, and costs no transaction.
         guard !due.isEmpty else { return [] }
         let removals = try transaction { () throws(SQLiteError) in
             var removals: [Removal] = []
-            for rows in due { removals += try lose(rows, because: .expired) }
+            for (_, rows) in due.sorted(by: { $0.key < $1.key }) {
+                removals += try lose(rows.sorted { $0.key < $1.key }, because: .expired)
+            }
             try writeCounters(all: false)
             return removals
         }
@@ -27,16 +36,34 @@ extension Database {
         return removals
     }
 
-    private func expired(of stream: Int64, now: Int64, limit: Int) throws(SQLiteError) -> [SegmentRow] {
+    /// A stream's segments that are older than its TTL throughout: from the oldest on, to the first that isn't.
+    private func tooOld(of stream: Int64, now: Int64, limit: Int) throws(SQLiteError) -> [SegmentRow] {
         guard let counter = counters[stream], counter.messages > 0, let ttl = counter.record?.ttl,
-            let oldest = try oldest(of: stream)
+            let oldest = try oldest(of: stream), let statements
         else { return [] }
         let (horizon, passed) = now.subtractingReportingOverflow(ttl)
         guard !passed, oldest.receivedAt < horizon else { return [] }
+        let keys = SegmentRow.keys(of: stream)
+        statements.headers.bind(1, keys.lowerBound)
+        statements.headers.bind(2, keys.upperBound)
+        defer { statements.headers.reset() }
         var rows: [SegmentRow] = []
-        for row in try headers(in: SegmentRow.keys(of: stream), limit: limit) {
+        while rows.count < limit, try statements.headers.step() {
+            let row = SegmentRow(statements.headers)
             guard row.receivedAt < horizon, try lastReceipt(of: row) < horizon else { break }
             rows.append(row)
+        }
+        return rows
+    }
+
+    private func expired(at now: Int64, limit: Int) throws(SQLiteError) -> [SegmentRow] {
+        guard let statements else { return [] }
+        statements.expiredSegments.bind(1, now)
+        defer { statements.expiredSegments.reset() }
+        var rows: [SegmentRow] = []
+        while rows.count < limit, try statements.expiredSegments.step() {
+            let row = SegmentRow(statements.expiredSegments)
+            if counters[row.stream] != nil { rows.append(row) }
         }
         return rows
     }

@@ -27,8 +27,9 @@ extension Database {
     func trimOnly(_ groups: [CommitGroup]) throws(StoreError) {
         try transaction { () throws(SQLiteError) in
             for group in groups {
-                for case .trim(let stream, let below) in group.changes { try trim(stream.rawValue, below: below) }
+                for case .trim(let stream, let below) in group.changes { trim(stream.rawValue, below: below) }
             }
+            try sweepStep(rows: .max, bytes: options.ballast > 0 ? 4 * options.ballast : Self.sweepBytes)
             try writeCounters(all: false)
         }
         try checkpoint()

@@ -5,6 +5,7 @@ extension Database {
             var state = StoredState()
             state.runs = try runs()
             state.streams = try streams()
+            state.highestRemovedStream = counters.filter { $0.value.isRemoved }.map(\.key).max() ?? 0
             state.sessions = try sessions()
             try rows("SELECT topic, packet, received, expires FROM retained") {
                 state.retained.append(
@@ -27,6 +28,7 @@ extension Database {
         counters = [:]
         uncounted = 0
         countersStale = false
+        unswept = []
         var countedTo: [Int64: Int64] = [:]
         try rows(
             """
@@ -45,6 +47,7 @@ extension Database {
             counter.trimmedBelow = UInt64(bitPattern: $0.integer(8))
             counter.messages = $0.int(10)
             counter.bytes = $0.int(11)
+            if counter.trimmedBelow > 0 { unswept.insert(id) }
             counters[id] = counter
             countedTo[id] = $0.integer(9)
         }
@@ -68,19 +71,31 @@ extension Database {
                 DatabaseCodec.position(cursor: cursor, finished: $0.bytes(3)) ?? Position(cursor: cursor)
         }
         var streams: [StoredState.Stream] = []
-        for (stream, counter) in counters.sorted(by: { $0.key < $1.key }) {
+        for (stream, counter) in counters.sorted(by: { $0.key < $1.key }) where !counter.isRemoved {
             guard let record = counter.record else { continue }
-            let oldest = try oldest(of: stream)
+            let oldest = try firstUnpassed(of: stream)
             var numbers: ClosedRange<UInt64>?
-            if let oldest, let key = counter.lastKey, let newest = try header(below: key, of: stream) {
-                numbers = oldest.first...max(oldest.first, newest.last)
-            }
+            let newest = try counter.lastKey.flatMap { (key) throws(SQLiteError) in try header(below: key, of: stream) }
+            if let oldest, let newest { numbers = oldest.first...max(oldest.first, newest.last) }
             streams.append(
                 StoredState.Stream(
                     record: record, trimmedBelow: counter.trimmedBelow, numbers: numbers, messages: counter.messages,
-                    bytes: counter.bytes, oldest: oldest?.receivedAt ?? 0, positions: positions[stream] ?? [:]))
+                    bytes: counter.bytes, oldest: oldest?.receivedAt ?? 0, newest: newest?.receivedAt ?? 0,
+                    positions: positions[stream] ?? [:]))
         }
         return streams
+    }
+
+    /// The first segment that isn't wholly passed: those before wait to be deleted.
+    private func firstUnpassed(of stream: Int64) throws(SQLiteError) -> SegmentRow? {
+        guard let counter = counters[stream], unswept.contains(stream) else { return try oldest(of: stream) }
+        if let holding = try header(below: SegmentRow.key(stream, counter.trimmedBelow), of: stream),
+            holding.last >= counter.trimmedBelow
+        {
+            return holding
+        }
+        let keys = SegmentRow.key(stream, counter.trimmedBelow)...SegmentRow.keys(of: stream).upperBound
+        return try headers(in: keys, limit: 1).first
     }
 
     private func sessions() throws(SQLiteError) -> [StoredState.Session] {

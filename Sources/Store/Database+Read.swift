@@ -21,7 +21,7 @@ extension Database {
         let moved =
             (try? quarantine(found.corrupt))
             ?? found.corrupt.reduce(into: []) {
-                Self.join($1, because: .corrupt, to: &$0)
+                join($1, because: .corrupt, to: &$0)
             }
         return (found.segments, moved + found.unreadable)
     }

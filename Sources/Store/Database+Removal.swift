@@ -7,7 +7,7 @@ extension Database {
         try delete(rows, of: stream, keys: first.key...last.key)
     }
 
-    private func delete(_ rows: [SegmentRow], of stream: Int64, keys: ClosedRange<Int64>) throws(SQLiteError) {
+    func delete(_ rows: [SegmentRow], of stream: Int64, keys: ClosedRange<Int64>) throws(SQLiteError) {
         guard let statements else { return }
         statements.deleteSegments.bind(1, keys.lowerBound)
         statements.deleteSegments.bind(2, keys.upperBound)
@@ -18,38 +18,32 @@ extension Database {
         }
     }
 
-    /// Deletes what lies wholly below; the number itself is kept, for a route it is the cursor.
-    func trim(_ stream: Int64, below: UInt64) throws(SQLiteError) {
-        guard let counter = counters[stream] else { return }
-        if below > counter.trimmedBelow {
-            counters[stream]?.trimmedBelow = below
-            counters[stream]?.touched = true
-        }
-        guard below > 0, counter.messages > 0 else { return }
-        var rows = try headers(in: SegmentRow.key(stream, 0)...SegmentRow.key(stream, below - 1))
-        if let last = rows.last, last.last >= below { rows.removeLast() }
-        guard let first = rows.first, let last = rows.last else { return }
-        try delete(rows, of: stream, keys: first.key...last.key)
+    /// Notes that every destination has passed the numbers below; for a route that is the cursor. What lies wholly below is
+    /// deleted by `sweep`.
+    func trim(_ stream: Int64, below: UInt64) {
+        guard let counter = counters[stream], below > counter.trimmedBelow else { return }
+        counters[stream]?.trimmedBelow = below
+        counters[stream]?.touched = true
+        if counter.messages > 0 { unswept.insert(stream) }
     }
 
+    /// The stream and its members' positions go; its segments, and then its row, in steps.
     func removeStream(_ stream: Int64) throws(SQLiteError) {
         guard let statements else { return }
-        let keys = SegmentRow.keys(of: stream)
-        statements.deleteSegments.bind(1, keys.lowerBound)
-        statements.deleteSegments.bind(2, keys.upperBound)
-        try statements.deleteSegments.run()
-        try statements.tables.removeStream(stream)
-        counters[stream] = nil
+        try statements.tables.removePositions(of: stream)
+        guard counters[stream] != nil else { return try statements.tables.removeStream(stream) }
+        counters[stream]?.trimmedBelow = SegmentCounters.removed
+        counters[stream]?.touched = true
+        unswept.insert(stream)
     }
 
     /// Removes segments that their destinations still wanted: with the gap that this makes in a route's numbers.
     ///
     /// - Parameter rows: of one stream, ascending.
     func lose(_ rows: [SegmentRow], because reason: Removal.Reason) throws(SQLiteError) -> [Removal] {
-        guard let first = rows.first, let last = rows.last else { return [] }
-        try delete(rows, of: first.stream, keys: first.key...last.key)
+        for row in rows { try delete([row], of: row.stream, keys: row.key...row.key) }
         var removals: [Removal] = []
-        for row in rows { Self.join(row, because: reason, to: &removals) }
+        for row in rows { join(row, because: reason, to: &removals) }
         try writeGaps(removals)
         return removals
     }
@@ -62,9 +56,12 @@ extension Database {
         }
     }
 
-    /// Neighbours make one removal: numbers that follow each other, of one stream.
-    static func join(_ row: SegmentRow, because reason: Removal.Reason, to removals: inout [Removal]) {
-        if let before = removals.last, before.stream.rawValue == row.stream, before.last + 1 == row.first {
+    /// Adds what is lost with a row: what its destinations have passed isn't. Neighbours make one removal: numbers that follow
+    /// each other, of one stream.
+    func join(_ row: SegmentRow, because reason: Removal.Reason, to removals: inout [Removal]) {
+        let first = max(row.first, counters[row.stream]?.trimmedBelow ?? 0)
+        guard first <= row.last else { return }
+        if let before = removals.last, before.stream.rawValue == row.stream, before.last + 1 == first {
             removals[removals.count - 1].last = row.last
             removals[removals.count - 1].bytes += row.raw
             removals[removals.count - 1].to = row.receivedAt
@@ -72,7 +69,7 @@ extension Database {
         }
         removals.append(
             Removal(
-                stream: StreamID(rawValue: row.stream), first: row.first, last: row.last, bytes: row.raw,
+                stream: StreamID(rawValue: row.stream), first: first, last: row.last, bytes: row.raw,
                 reason: reason, from: row.receivedAt, to: row.receivedAt))
     }
 

@@ -22,6 +22,8 @@ public final class Database {
     /// nil once closed.
     var statements: DatabaseStatements?
     var counters: [Int64: SegmentCounters] = [:]
+    /// Streams that may have segments below `trimmedBelow`.
+    var unswept: Set<Int64> = []
     /// A transaction failed half way, so `counters` may say what the tables don't.
     var countersStale = false
     /// Segments added since a transaction wrote all counters.
@@ -116,9 +118,8 @@ public final class Database {
             """)
         connection.takeOverCheckpoints()
         // One without room for checksums stays what it is until there is room to rewrite it.
-        if found == 0 || found >= Schema.checksums, found < Schema.version {
-            try Schema.migrate(connection, from: found)
-        }
+        let wanted = found == 0 || found >= Schema.checksums ? Schema.version : Schema.checksums - 1
+        if found < wanted { try Schema.migrate(connection, from: found, to: wanted) }
         // What a crash left in the WAL moves to the database now, where nobody waits. A full disk may refuse: then the log
         // goes on where it ends, and reads are answered.
         do throws(SQLiteError) {

@@ -13,6 +13,8 @@ final class DatabaseStatements {
     let headerBelow: Statement
     let segments: Statement
     let deleteSegments: Statement
+    /// Key, count, raw, received of segments whose messages have all expired.
+    let expiredSegments: Statement
     let index: Statement
     let quarantine: Statement
     let updateCounters: Statement
@@ -35,6 +37,11 @@ final class DatabaseStatements {
             WHERE key BETWEEN ? AND ? ORDER BY key
             """)
         deleteSegments = try connection.prepare("DELETE FROM segment WHERE key BETWEEN ? AND ?")
+        expiredSegments = try connection.prepare(
+            """
+            SELECT key, count, raw, received FROM segment
+            WHERE format = \(SegmentRow.lz4Frame) AND expiry < \(Int64.max) AND expiry <= ? ORDER BY expiry
+            """)
         index = try connection.prepare("SELECT idx FROM segment WHERE key = ?")
         quarantine = try connection.prepare(
             "INSERT OR REPLACE INTO quarantine SELECT * FROM segment WHERE key BETWEEN ? AND ?")

@@ -65,10 +65,9 @@ final class DatabaseTables {
         try run(positionsRemoved, session)
     }
 
-    func removeStream(_ stream: Int64) throws(SQLiteError) {
-        try run(streamRemoved, stream)
-        try run(streamPositionsRemoved, stream)
-    }
+    func removeStream(_ stream: Int64) throws(SQLiteError) { try run(streamRemoved, stream) }
+
+    func removePositions(of stream: Int64) throws(SQLiteError) { try run(streamPositionsRemoved, stream) }
 
     private func run(_ statement: borrowing Statement, _ key: Int64) throws(SQLiteError) {
         statement.bind(1, key)

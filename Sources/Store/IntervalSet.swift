@@ -34,6 +34,20 @@ public struct IntervalSet: Sendable, Equatable {
         intervals.replaceSubrange(start..<end, with: CollectionOfOne(lower...upper))
     }
 
+    /// What `range` holds and the set doesn't, ascending.
+    public func missing(in range: ClosedRange<UInt64>) -> [ClosedRange<UInt64>] {
+        var missing: [ClosedRange<UInt64>] = []
+        var next = range.lowerBound
+        for interval in intervals[firstIndex(endingAtOrAfter: range.lowerBound)...] {
+            guard interval.lowerBound <= range.upperBound else { break }
+            if interval.lowerBound > next { missing.append(next...interval.lowerBound - 1) }
+            guard interval.upperBound < range.upperBound else { return missing }
+            next = interval.upperBound + 1
+        }
+        missing.append(next...range.upperBound)
+        return missing
+    }
+
     /// Removes and returns the end of the interval that starts right above `number`, if there is one.
     public mutating func takePrefix(after number: UInt64) -> UInt64? {
         guard let first = intervals.first, first.lowerBound == number + 1 else { return nil }

@@ -44,6 +44,21 @@ extension Log {
         if options.isRelaxed, !mustCommit { message.answer(.success) }
     }
 
+    /// Takes one message of a batch: no destination sees it before the group that it goes with is committed. Whoever holds a
+    /// batch commits what belongs with it in the same tick (`commit`).
+    public func hold(_ message: Message, in streams: [LogStream], retained: Bool) {
+        message.isHeld = true
+        for stream in streams {
+            _ = stream.append(message, destinations: max(stream.memberships.count, 1))
+            commitSoon(stream)
+        }
+        if retained {
+            retain(message)
+            hasDueRetained = true
+        }
+        if !streams.isEmpty { dueHeld.append(message) }
+    }
+
     func settleOrCommit(_ message: Message, _ streams: [LogStream]) {
         guard options.settle > .zero, streams.allSatisfy({ $0.unsettleable == 0 }) else {
             for stream in streams { commitSoon(stream) }

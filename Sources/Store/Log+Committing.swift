@@ -35,12 +35,7 @@ extension Log {
 
     /// Commits everything that waits, notes a clean end, and closes the store.
     public func close(_ lastChanges: [Change], then action: @escaping () -> Void) {
-        var ended = run
-        ended.bootMilliseconds = clock.bootMilliseconds
-        ended.storeMilliseconds = clock.now
-        ended.wallOffset = clock.wallOffset
-        ended.clockSet = clock.isSet
-        ended.synchronised = clock.isSynchronised
+        var ended = runAsOfNow
         ended.endedCleanly = true
         commitEverything()
         flushLazily()
@@ -80,9 +75,14 @@ extension Log {
     }
 
     func takeLazyChanges() {
+        // The disk may forget what every member has passed: worked out once a stream, since members are many.
+        var moved: [ObjectIdentifier: LogStream] = [:]
+        for membership in lazyPositions { moved[ObjectIdentifier(membership.stream)] = membership.stream }
+        for stream in moved.values where stream.isRecorded {
+            if let lowest = stream.memberships.lazy.map(\.cursor).min() { stream.forget(below: lowest + 1) }
+        }
         for membership in lazyPositions {
             membership.isDirty = false
-            membership.trimStream()
             guard membership.isJoined, membership.stream.isRecorded else { continue }
             dueChanges.append(
                 .position(membership.stream.record.id, membership.member.session, membership.position))
@@ -127,6 +127,7 @@ extension Log {
     func submitGroup() {
         let hasRetained = hasDueRetained || !dueParts.isEmpty
         guard !dueStreams.isEmpty || !dueChanges.isEmpty || !dueActions.isEmpty || hasRetained else { return }
+        noteTime()
         // A change never overtakes one that was put off.
         if !dueChanges.isEmpty {
             let now = dueChanges

@@ -63,7 +63,9 @@ extension Log {
             onRemoval?(stream.record, removal)
             stream.removed(removal.first, through: removal.last)
             if let queue = routeQueues[ObjectIdentifier(stream)] { queue.removed(removal, from: stream) }
-            for membership in stream.memberships { membership.removed(removal.first, through: removal.last) }
+            for membership in stream.memberships {
+                membership.removed(removal.first, through: removal.last, because: removal.reason)
+            }
         }
     }
 
@@ -93,5 +95,8 @@ extension Log {
     }
 
     /// Removes what is older than it may get; called now and then.
-    public func expire() { engine.submit(.expire(now: clock.now)) }
+    public func expire() {
+        noteDate()
+        engine.submit(.expire(now: clock.now))
+    }
 }

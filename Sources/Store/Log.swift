@@ -47,6 +47,8 @@ public final class Log {
     public let run: RunRecord
     let engine: any StoreEngine
     let runs: [Int64: RunRecord]
+    /// This run as the database has it, or will with the next group.
+    var recordedRun: RunRecord
 
     var nextLaneSequence: UInt64
     var nextStreamID: Int64
@@ -126,12 +128,13 @@ public final class Log {
         self.engine = engine
         self.options = options
         let last = state.runs.max { $0.ordinal < $1.ordinal }
-        clock = StoreClock(clock: loop.clock, last: last, newest: state.streams.map(\.oldest).max() ?? 0)
+        clock = StoreClock(clock: loop.clock, last: last, newest: state.streams.map(\.newest).max() ?? 0)
         let ordinal = (last?.ordinal ?? 0) + 1
         run = RunRecord(
             ordinal: ordinal, epoch: epoch, bootID: clock.bootID, bootMilliseconds: clock.bootMilliseconds,
             storeMilliseconds: clock.now, wallOffset: clock.wallOffset, clockSet: clock.isSet,
             synchronised: clock.isSynchronised, endedCleanly: false)
+        recordedRun = run
         // 2^44 messages a run, 2^19 runs: lane sequences rise over restarts.
         nextLaneSequence = UInt64(ordinal) << 44
         nextStreamID = state.highestStream + 1

@@ -225,16 +225,16 @@ public final class LogStream {
         var index = SegmentIndex()
         var first = number
         var receivedAt: Int64 = 0
-        var expiry = Int64.max
+        var expiry = Int64.min
         func close(before end: UInt64) {
             guard !packets.isEmpty else { return }
             segments.append(
                 SegmentWrite(
                     stream: record.id, first: first, count: Int(end - first), packets: packets, index: index.bytes,
-                    receivedAt: receivedAt, oldestExpiry: expiry))
+                    receivedAt: receivedAt, expiry: expiry))
             packets = []
             index = SegmentIndex()
-            expiry = .max
+            expiry = .min
         }
         while number < next {
             if let message = tail[Int(number - tailFirst)].message {
@@ -244,7 +244,7 @@ public final class LogStream {
                 }
                 packets.append(contentsOf: message.packet)
                 index.append(laneSequence: message.laneSequence, receivedAt: message.receivedAt)
-                expiry = min(expiry, message.expiresAt)
+                expiry = max(expiry, message.expiresAt)
             } else {
                 close(before: number)
             }

@@ -94,12 +94,12 @@ public struct SegmentWrite: Sendable {
     public var index: [UInt8]
     /// Store time of the first message's receipt.
     public var receivedAt: Int64
-    /// Store time at which the first of its messages expires by its own Message Expiry Interval; `.max`: none does.
-    public var oldestExpiry: Int64
+    /// Store time at which all of its messages have expired by their own Message Expiry Intervals; `.max`: one never does.
+    public var expiry: Int64
 
     public init(
         stream: StreamID, first: UInt64, count: Int, packets: [UInt8], index: [UInt8], receivedAt: Int64,
-        oldestExpiry: Int64
+        expiry: Int64
     ) {
         self.stream = stream
         self.first = first
@@ -107,6 +107,6 @@ public struct SegmentWrite: Sendable {
         self.packets = packets
         self.index = index
         self.receivedAt = receivedAt
-        self.oldestExpiry = oldestExpiry
+        self.expiry = expiry
     }
 }

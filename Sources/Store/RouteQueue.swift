@@ -66,6 +66,8 @@ public final class RouteQueue: StreamConsumer {
     public private(set) var gaps: [GapRecord] = []
     public private(set) var ended: [EndedRecord] = []
     public private(set) var refused: UInt64 = 0
+    /// Messages that will never arrive, by reason, since the start of this run.
+    public private(set) var lost: [GapRecord.Reason: UInt64] = [:]
 
     public var link = RouteLink(state: .down, smoothedMilliseconds: 0, hasRoom: false) {
         didSet { linkChanged(from: oldValue) }
@@ -180,6 +182,7 @@ public final class RouteQueue: StreamConsumer {
 
     /// A number will never be sent: it is a gap, and done with.
     private func gap(_ lane: Lane, _ number: UInt64, _ reason: GapRecord.Reason, from: Int64, to: Int64) {
+        lost[reason, default: 0] += 1
         lane.skipped.insert(number)
         addGap(
             GapRecord(
@@ -215,11 +218,15 @@ public final class RouteQueue: StreamConsumer {
             let first = max(lane.cursor + 1, lane.stream.first)
             let last = lane.stream.next - 1
             guard first <= last else { continue }
-            addGap(
-                GapRecord(
-                    route: name, run: lane.stream.numbering.run, lane: lane.stream.numbering.lane, first: first,
-                    last: last, reason: .dropped, from: log.clock.now, to: log.clock.now),
-                isStored: false)
+            let now = log.clock.now
+            for range in lane.skipped.missing(in: first...last) {
+                lost[.dropped, default: 0] += UInt64(range.count)
+                addGap(
+                    GapRecord(
+                        route: name, run: lane.stream.numbering.run, lane: lane.stream.numbering.lane,
+                        first: range.lowerBound, last: range.upperBound, reason: .dropped, from: now, to: now),
+                    isStored: false)
+            }
             acknowledge(lane.stream.numbering, through: last)
         }
         retireDrained()
@@ -250,11 +257,15 @@ public final class RouteQueue: StreamConsumer {
 
     func removed(_ removal: Removal, from stream: LogStream) {
         guard let lane = lanes.first(where: { $0.stream === stream }) else { return }
+        let reason = GapRecord.Reason(rawValue: removal.reason.rawValue)
+        if removal.last > lane.cursor {
+            let unknown = lane.skipped.missing(in: max(removal.first, lane.cursor + 1)...removal.last)
+            lost[reason, default: 0] += unknown.reduce(0) { $0 + UInt64($1.count) }
+        }
         addGap(
             GapRecord(
                 route: name, run: stream.numbering.run, lane: stream.numbering.lane, first: removal.first,
-                last: removal.last, reason: GapRecord.Reason(rawValue: removal.reason.rawValue), from: removal.from,
-                to: removal.to),
+                last: removal.last, reason: reason, from: removal.from, to: removal.to),
             isStored: true)
         lane.skipped.insert(removal.first...removal.last)
         absorb(lane)

@@ -19,10 +19,9 @@ extension Salvage {
             return try insertQuarantined(row)
         }
         let counter = target.counters[segment.stream]
-        if isStray {
-            // Old pages hold what has long been delivered.
-            guard let counter, counter.record != nil, segment.last >= counter.trimmedBelow else { return }
-        }
+        // What has been passed is no longer part of the log; and old pages hold what was there long ago.
+        if let counter, segment.last < counter.trimmedBelow { return }
+        if isStray, counter?.record == nil { return }
         if let last = counter?.lastKey, key <= last || segment.first <= counter?.lastNumber ?? 0 {
             guard try isFree(segment) else { return }
         }

@@ -47,8 +47,10 @@ final class Salvage {
         for table in RowShape.all where table.name != "segment" && table.name != "quarantine" {
             try walk(table.name, from: roots[table.name])
         }
-        // The retained messages' index holds nothing new, but pages.
-        if let index = roots["sqlite_autoindex_retained_1"] { try walk("sqlite_autoindex_retained_1", from: index) }
+        // Indexes hold nothing new, but pages.
+        for index in ["sqlite_autoindex_retained_1", "segment_expiry"] {
+            if let root = roots[index] { try walk(index, from: root, isIndex: true) }
+        }
         // Streams are known now, and what of each has been passed.
         try learnStreams()
         if takesLog {
@@ -118,7 +120,7 @@ final class Salvage {
         freeIsKnown = true
     }
 
-    private func walk(_ table: String, from root: Int?) throws(SQLiteError) {
+    private func walk(_ table: String, from root: Int?, isIndex: Bool = false) throws(SQLiteError) {
         guard let root else {
             lossyTables.insert(table)
             return
@@ -141,7 +143,7 @@ final class Salvage {
                 lossyTables.insert(table)
                 report.brokenPages += 1
             }
-            if try take(cells, of: table) > 0 { lossyTables.insert(table) }
+            if !isIndex, try take(cells, of: table) > 0 { lossyTables.insert(table) }
             // What a broken page points to is found as a stray.
             if page.trust != .broken { stack.append(contentsOf: cells.children.reversed()) }
         }

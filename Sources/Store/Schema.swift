@@ -4,14 +4,20 @@
 /// whoever wants the others reads one page of a row and not its overflow pages. `segment.idx` ends with a CRC-32C over the
 /// row's numbers and the index itself (`SegmentRow`); the packets are an LZ4 frame and carry their own checksum.
 ///
+/// `segment.expiry` is when all of the messages inside have expired by their own Message Expiry Intervals. Where one never
+/// does it is the largest number, and the row is in no index: most messages have no interval, and pay nothing for it.
+///
+/// A stream's `trimmed_below` says what its destinations have passed: segments below are no longer part of the log, and go in
+/// steps. A stream whose `trimmed_below` is the largest number was removed whole, and its row goes with its last segment.
+///
 /// A stream's counters are those of its segments up to the key `counted_to`; opening counts the few above. So a commit that
 /// only adds segments writes no counter, which would cost a page a commit.
 enum Schema {
     /// "Roos".
     static let applicationID: Int64 = 0x526F_6F73
-    static let version = 2
-    /// From this version on every page has a checksum, so that upgrading an older database rewrites it (`Database.upgrade`).
-    static let checksums = 2
+    static let version = 3
+    /// From this version on every page has a checksum, so that upgrading an older database rewrites it (`Database.rewrite`).
+    static let checksums = 3
 
     /// Bits of a segment's key that hold its first number.
     static let numberBits: Int64 = 40
@@ -53,12 +59,16 @@ enum Schema {
             store INTEGER NOT NULL, wall_offset INTEGER NOT NULL, clock_set INTEGER NOT NULL,
             synchronised INTEGER NOT NULL, clean INTEGER NOT NULL);
         """,
+        """
+        CREATE INDEX segment_expiry ON segment(expiry)
+            WHERE format = \(SegmentRow.lz4Frame) AND expiry < \(Int64.max);
+        """,
         "",
     ]
 
-    /// Brings the tables to `version`, each step in a transaction of its own.
-    static func migrate(_ connection: Connection, from found: Int) throws(SQLiteError) {
-        for (step, sql) in steps.enumerated().dropFirst(found) {
+    /// Brings the tables to a version, each step in a transaction of its own.
+    static func migrate(_ connection: Connection, from found: Int, to wanted: Int = version) throws(SQLiteError) {
+        for (step, sql) in steps.enumerated().prefix(wanted).dropFirst(found) {
             try connection.execute("BEGIN IMMEDIATE; \(sql) PRAGMA user_version = \(step + 1); COMMIT")
         }
     }

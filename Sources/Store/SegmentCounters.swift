@@ -2,6 +2,7 @@
 struct SegmentCounters {
     /// nil until the stream's record came.
     var record: StreamRecord?
+    /// Every destination has passed the numbers below.
     var trimmedBelow: UInt64 = 0
     var messages = 0
     /// Of packets, before compression.
@@ -16,6 +17,10 @@ struct SegmentCounters {
     var touched = false
     /// Segments were added since the row was written.
     var grown = false
+
+    /// The stream is gone, save for what is left of its segments.
+    var isRemoved: Bool { trimmedBelow >= Self.removed }
+    static let removed = UInt64(Int64.max)
 
     mutating func add(_ row: SegmentRow) {
         if messages == 0 { oldest = row }

@@ -22,7 +22,7 @@ enum SegmentMerging {
                 indexes[place] = index
                 merged[place].count += segment.count
                 merged[place].packets += segment.packets
-                merged[place].oldestExpiry = min(merged[place].oldestExpiry, segment.oldestExpiry)
+                merged[place].expiry = max(merged[place].expiry, segment.expiry)
             }
         }
         for (place, index) in indexes.enumerated() {

@@ -12,7 +12,9 @@ struct SegmentRow {
 
     static let numberMask: Int64 = 1 << Schema.numberBits - 1
     /// What `segment.format` says of packets kept as an LZ4 frame, the only form so far.
-    static let lz4Frame: Int64 = 1
+    static let lz4Frame: Int64 = 2
+    /// The same of schema 1, whose `expiry` is when the first of the messages inside expires.
+    static let lz4FrameOfSchema1: Int64 = 1
 
     static func key(_ stream: Int64, _ number: UInt64) -> Int64 {
         stream << Schema.numberBits | Int64(clamping: min(number, UInt64(numberMask)))

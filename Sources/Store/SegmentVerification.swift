@@ -23,7 +23,9 @@ enum SegmentFault: Error, Equatable {
 extension Database {
     /// The segment in a row of `DatabaseStatements.segments`, with both checksums verified.
     func verify(_ row: SegmentRow, _ statement: borrowing Statement) -> Result<StoredSegment, SegmentFault> {
-        guard statement.integer(5) == SegmentRow.lz4Frame else { return .failure(.unknownFormat(statement.integer(5))) }
+        guard [SegmentRow.lz4Frame, SegmentRow.lz4FrameOfSchema1].contains(statement.integer(5)) else {
+            return .failure(.unknownFormat(statement.integer(5)))
+        }
         guard let index = row.unseal(statement.bytes(6), expiry: statement.integer(4)) else { return .failure(.header) }
         let packets: [UInt8]
         do throws(LZ4.Failure) {

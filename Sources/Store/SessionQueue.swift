@@ -102,15 +102,9 @@ public final class SessionQueue: StreamConsumer {
         /// Messages at or above `number` are finished: without a position on disk they would come again.
         func hasPassed(beyond number: UInt64) -> Bool { cursor >= number || !finished.isEmpty }
 
-        /// The disk may forget what every member has passed.
-        func trimStream() {
-            guard stream.isRecorded, let lowest = stream.memberships.map(\.cursor).min() else { return }
-            stream.forget(below: lowest + 1)
-        }
-
-        func removed(_ first: UInt64, through last: UInt64) {
+        func removed(_ first: UInt64, through last: UInt64, because reason: Removal.Reason) {
             guard last > cursor, first <= last else { return }
-            queue.lost += last - max(first, cursor + 1) + 1
+            if reason != .expired { queue.lost += last - max(first, cursor + 1) + 1 }
             if first <= cursor + 1 {
                 cursor = last
                 finished.remove(through: last)
@@ -169,14 +163,10 @@ public final class SessionQueue: StreamConsumer {
     }
 
     /// Takes up its places in the streams that the database held.
-    public func restore(_ state: StoredState) {
-        for stored in state.streams {
-            guard let stream = log.streams[stored.record.id], case .sessions(let members) = stored.record.kind,
-                let member = members.first(where: { $0.session == session }),
-                let position = stored.positions[session]
-                    ?? Optional(Position(cursor: max(stored.trimmedBelow, 1) - 1))
-            else { continue }
-            join(stream, as: member, at: position)
+    public func restore(_ places: [StoredState.Place]) {
+        for place in places {
+            guard let stream = log.streams[place.stream] else { continue }
+            join(stream, as: place.member, at: place.position)
         }
         memberships.sort { $0.stream.numbering.run < $1.stream.numbering.run }
     }
@@ -200,7 +190,8 @@ public final class SessionQueue: StreamConsumer {
         let stream = membership.stream
         stream.memberships.removeAll { $0 === membership }
         if !canSettle { stream.unsettleable -= 1 }
-        var number = max(membership.cursor + 1, stream.first)
+        // Only what is in memory counts its destinations.
+        var number = max(membership.cursor + 1, stream.tailFirst)
         while number < stream.next {
             if !membership.finished.contains(number) { stream.pass(number) }
             number += 1

@@ -31,19 +31,20 @@ final class StoreJobBox: @unchecked Sendable {
         pthread_cond_signal(condition)
     }
 
-    /// Waits for work. Commits wait until `gathering` for company; reads don't.
-    func next(gathering: timespec?) -> StoreJobs.Work {
+    /// Waits for work. Commits wait until `gathering` for company; reads don't. With something to sweep it doesn't wait.
+    func next(gathering: timespec?, sweeps: Bool) -> StoreJobs.Work {
         locked {
             while true {
                 if var deadline = gathering, !jobs.isClosing {
                     if let work = jobs.next(readsOnly: true) { return work }
                     guard !jobs.isEmpty else {
+                        if sweeps { return .sweep }
                         pthread_cond_wait(condition, mutex)
                         continue
                     }
                     if pthread_cond_timedwait(condition, mutex, &deadline) != ETIMEDOUT { continue }
                 }
-                if let work = jobs.next() { return work }
+                if let work = jobs.next(sweeps: sweeps) { return work }
                 pthread_cond_wait(condition, mutex)
             }
         }

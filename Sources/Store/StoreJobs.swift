@@ -1,5 +1,5 @@
 /// What waits for the writer, and what it does next: reads first, since they cost no sync and somebody's link waits for them;
-/// then all commits that wait, as one transaction; then expiry; a close last.
+/// then all commits that wait, as one transaction; then expiry; a close; and what is to be swept when there is nothing else.
 struct StoreJobs {
     struct Read {
         var tag: UInt64
@@ -12,6 +12,8 @@ struct StoreJobs {
         case read(Read)
         case commit([CommitGroup])
         case expire(now: Int64)
+        /// Nothing else is to be done, and passed segments wait to be deleted.
+        case sweep
         case close
     }
 
@@ -24,6 +26,7 @@ struct StoreJobs {
     private var expiry: Int64?
     private var closing = false
 
+    /// Nothing is to be done that somebody waits for.
     var isEmpty: Bool { reads.isEmpty && commits.isEmpty && expiry == nil && !closing }
     var isClosing: Bool { closing }
 
@@ -37,8 +40,10 @@ struct StoreJobs {
         }
     }
 
-    /// - Parameter readsOnly: everything else is kept for later.
-    mutating func next(readsOnly: Bool = false) -> Work? {
+    /// - Parameters:
+    ///   - readsOnly: everything else is kept for later.
+    ///   - sweeps: there is something to sweep.
+    mutating func next(readsOnly: Bool = false, sweeps: Bool = false) -> Work? {
         if !reads.isEmpty { return .read(reads.removeFirst()) }
         if readsOnly { return nil }
         if !commits.isEmpty { return .commit(takeCommits()) }
@@ -46,7 +51,7 @@ struct StoreJobs {
             expiry = nil
             return .expire(now: now)
         }
-        guard closing else { return nil }
+        guard closing else { return sweeps ? .sweep : nil }
         closing = false
         return .close
     }

@@ -16,7 +16,7 @@ public final class StoreStep: StoreEngine {
     /// Does the next job, or makes one attempt to end a failing episode; false: there was nothing to do.
     @discardableResult
     public func step() -> Bool {
-        if let work = jobs.next(readsOnly: hold || worker.isFailing) {
+        if let work = jobs.next(readsOnly: hold || worker.isFailing, sweeps: worker.hasToSweep) {
             worker.perform(work)
             return true
         }

@@ -36,6 +36,7 @@ final class StoreWorker {
         case .read(let read): answer(read)
         case .commit(let groups): commit(groups)
         case .expire(let now): expire(now)
+        case .sweep: sweep()
         case .close: close()
         }
     }
@@ -156,6 +157,17 @@ final class StoreWorker {
         guard !isFailing, let database else { return }
         do throws(StoreError) {
             report(.expired(try database.expire(now: now), usedBytes: database.usedBytes))
+        } catch { fail(error) }
+    }
+
+    /// Passed segments wait to be deleted, and the disk lets us.
+    var hasToSweep: Bool { !isFailing && database?.hasPassedSegments ?? false }
+
+    private func sweep() {
+        guard !isFailing, let database else { return }
+        do throws(StoreError) {
+            // What is in use is news only once it is over.
+            if try !database.sweep() { report(.expired([], usedBytes: database.usedBytes)) }
         } catch { fail(error) }
     }
 

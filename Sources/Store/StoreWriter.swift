@@ -48,7 +48,9 @@ public final class StoreWriter: StoreEngine, Sendable {
             var signals = sigset_t()
             sigfillset(&signals)
             pthread_sigmask(SIG_SETMASK, &signals, nil)
-            while worker.isFailing ? retry() : perform(jobs.next(gathering: gathering.deadline)) {}
+            while worker.isFailing
+                ? retry() : perform(jobs.next(gathering: gathering.deadline, sweeps: worker.hasToSweep))
+            {}
         }
 
         /// Whether there will be more.

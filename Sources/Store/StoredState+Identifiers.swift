@@ -2,7 +2,7 @@
 extension StoredState {
     var highestStream: Int64 {
         let named = sessions.flatMap(\.outbound).map(\.stream.rawValue)
-        return max(streams.map(\.record.id.rawValue).max() ?? 0, named.max() ?? 0)
+        return max(streams.map(\.record.id.rawValue).max() ?? 0, named.max() ?? 0, highestRemovedStream)
     }
 
     /// A stream remembers the members it was made for, also those that have left.

@@ -11,12 +11,14 @@ public struct StoredState: Sendable {
         public var bytes: Int
         /// Store time of receipt of the oldest message on disk.
         public var oldest: Int64
+        /// ... and of the first message of the newest segment.
+        public var newest: Int64
         /// By session, for session streams.
         public var positions: [SessionID: Position]
 
         public init(
             record: StreamRecord, trimmedBelow: UInt64, numbers: ClosedRange<UInt64>?, messages: Int, bytes: Int,
-            oldest: Int64, positions: [SessionID: Position]
+            oldest: Int64, newest: Int64 = 0, positions: [SessionID: Position]
         ) {
             self.record = record
             self.trimmedBelow = trimmedBelow
@@ -24,6 +26,7 @@ public struct StoredState: Sendable {
             self.messages = messages
             self.bytes = bytes
             self.oldest = oldest
+            self.newest = newest
             self.positions = positions
         }
     }
@@ -44,12 +47,35 @@ public struct StoredState: Sendable {
         }
     }
 
+    /// A session's place in one stream.
+    public struct Place: Sendable {
+        public var stream: StreamID
+        public var member: StreamMember
+        public var position: Position
+    }
+
+    /// Every session's places.
+    public var places: [SessionID: [Place]] {
+        var places: [SessionID: [Place]] = [:]
+        for stream in streams {
+            guard case .sessions(let members) = stream.record.kind else { continue }
+            for member in members {
+                let position = stream.positions[member.session] ?? Position(cursor: max(stream.trimmedBelow, 1) - 1)
+                places[member.session, default: []].append(
+                    Place(stream: stream.record.id, member: member, position: position))
+            }
+        }
+        return places
+    }
+
     public var runs: [RunRecord] = []
     public var streams: [Stream] = []
     public var sessions: [Session] = []
     public var retained: [(topic: [UInt8], record: RetainedRecord)] = []
     public var states: [(kind: StateKind, key: [UInt8], value: [UInt8])] = []
     public var usedBytes = 0
+    /// Of streams that were removed and whose segments have yet to go; 0: there is none.
+    public var highestRemovedStream: Int64 = 0
 
     public init() {}
 }

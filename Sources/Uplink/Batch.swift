@@ -5,13 +5,21 @@ import Store
 public enum BatchLevel: Sendable, Equatable {
     /// 600 MB/s on one core: for live data.
     case fast
-    /// HC level 4, a third smaller, 150 to 290 MB/s: for a backlog on a slow link. Level 9 saves 2 to 5 % more and takes
-    /// two to three times as long (5 ms for 256 KiB), in which the loop would do nothing else.
+    /// HC level 4, a third smaller, 150 to 290 MB/s.
     case high
+    /// HC level 9, 2 to 5 % smaller still, two to three times as long (5 ms for 256 KiB, in which the loop does nothing
+    /// else): for small batches on a slow link.
+    case highest
 }
 
 extension BatchLevel {
-    var lz4: LZ4.Level { self == .fast ? .fast : .high(4) }
+    var lz4: LZ4.Level {
+        switch self {
+        case .fast: .fast
+        case .high: .high(4)
+        case .highest: .high(9)
+        }
+    }
 }
 
 /// A batch on the wire and on disk: a skippable frame with the header, then an LZ4 frame of PUBLISH packets (docs/formats.md).
@@ -70,6 +78,7 @@ public final class BatchReader {
     private let decompressor = BatchDecompressor()
     private let limitBytes: Int
     private var content = RawBytes()
+    private var views: [PublishView] = []
 
     /// - Parameter limitBytes: `max_batch`: the most that one batch may hold decompressed.
     public init(limitBytes: Int) { self.limitBytes = limitBytes }
@@ -83,8 +92,8 @@ public final class BatchReader {
         public let byteCount: Int
         /// Bytes that it took of what `open` was given: batches stand end to end in files.
         public let length: Int
-        /// The packets, valid until the reader opens the next batch.
-        public let packets: PacketSequence
+        /// The packets in place, valid until the reader opens the next batch.
+        public let packets: [PublishView]
     }
 
     /// Opens the batch at the start of `bytes` and checks it to the last packet.
@@ -93,54 +102,40 @@ public final class BatchReader {
         let (header, start) = try Batch.header(bytes)
         let frame = UnsafeRawBufferPointer(rebasing: bytes[start...])
         let length = try decompressor.decompress(frame, limitBytes: limitBytes, offset: start, into: &content)
-        let count = try Self.check(content.bytes)
-        guard header.sequence <= UInt64.max - UInt64(count) else {
+        try parse()
+        guard header.sequence <= UInt64.max - UInt64(views.count) else {
             throw .structure("numbers beyond 64 bits", offset: 0)
         }
         return Opened(
-            header: header, count: count, byteCount: content.count, length: start + length,
-            packets: PacketSequence(content.bytes))
+            header: header, count: views.count, byteCount: content.count, length: start + length, packets: views)
     }
 
     /// Gives a large batch's memory back; its packets are gone then.
-    func giveBackIfLarge() { content.giveBackIfLarge() }
+    func giveBackIfLarge() {
+        content.giveBackIfLarge()
+        if views.count > 16_384 { views = [] }
+    }
 
-    /// Counts the packets; refuses what is not a PUBLISH in the form that batches hold.
-    private static func check(_ bytes: UnsafeRawBufferPointer) throws(BatchRefusal) -> Int {
-        var rest = bytes
-        var count = 0
-        while rest.count > 0 {
-            let offset = bytes.count - rest.count
+    /// Reads the packets; refuses what is not a PUBLISH in the form that batches hold.
+    private func parse() throws(BatchRefusal) {
+        let bytes = content.bytes
+        views.removeAll(keepingCapacity: true)
+        var offset = 0
+        while offset < bytes.count {
             do throws(MQTTError) {
-                guard case .complete(let packet) = try Frame(reading: rest, maximum: .max), packet.type == .publish
-                else {
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+                guard let packet = try readFrame(rest, maximum: .max), packet.type == .publish else {
                     throw MQTTError(.malformedPacket, "no whole PUBLISH packet")
                 }
                 let view = try PublishView(packet, version: .v5)
                 guard view.topicAlias == 0, !view.hasSubscriptionIdentifiers, view.topic.count > 0 else {
                     throw MQTTError(.malformedPacket, "a PUBLISH packet with Topic Alias or Subscription Identifier")
                 }
-                rest = UnsafeRawBufferPointer(rebasing: rest[packet.length...])
+                views.append(view)
+                offset += packet.length
             } catch {
                 throw .structure("inside: \(error.detail)", offset: offset)
             }
-            count += 1
         }
-        return count
-    }
-}
-
-/// PUBLISH packets that were checked, one behind the other, in place.
-public struct PacketSequence: Sequence, IteratorProtocol {
-    private var rest: UnsafeRawBufferPointer
-
-    init(_ checked: UnsafeRawBufferPointer) { rest = checked }
-
-    public mutating func next() -> PublishView? {
-        guard rest.count > 0, let packet = try? readFrame(rest, maximum: .max),
-            let view = try? PublishView(packet, version: .v5)
-        else { return nil }
-        rest = UnsafeRawBufferPointer(rebasing: rest[packet.length...])
-        return view
     }
 }

@@ -1,3 +1,5 @@
+import MQTT
+
 /// Why a receiver refuses a batch (docs/formats.md).
 public enum BatchRefusal: Error, Equatable, Sendable {
     /// The bytes are no batch: what was wrong, and where.
@@ -16,14 +18,41 @@ public enum BatchRefusal: Error, Equatable, Sendable {
     case tooFar(number: UInt64, last: UInt64)
     /// The store can't keep it now. 0x97: the sender tries again.
     case storeFull
+    /// So much is kept of what came from each node that a new one has no room. 0x97 too.
+    case tooManyRuns(limitBytes: Int)
 
     /// A copy goes to `roost/refused/...`, so that a person can look at it.
     public var keepsCopy: Bool {
         switch self {
-        case .unknownVersion, .storeFull: false
+        case .unknownVersion, .storeFull, .tooManyRuns: false
         default: true
         }
     }
+
+    /// 0x97 where the sender may have success later, 0x99 else.
+    public var reason: ReasonCode {
+        switch self {
+        case .storeFull, .tooManyRuns: .quotaExceeded
+        default: .payloadFormatInvalid
+        }
+    }
+
+    /// One word: in the metric, and to tell one trouble from another in the log.
+    public var word: String {
+        switch self {
+        case .structure: "structure"
+        case .checksum: "checksum"
+        case .bomb: "bomb"
+        case .unknownVersion: "version"
+        case .nodeMismatch: "node"
+        case .topic: "topic"
+        case .tooFar: "number"
+        case .storeFull, .tooManyRuns: "full"
+        }
+    }
+
+    /// All words there are.
+    public static let words = ["structure", "checksum", "bomb", "version", "node", "topic", "number", "full"]
 }
 
 extension BatchRefusal: CustomStringConvertible {
@@ -37,6 +66,9 @@ extension BatchRefusal: CustomStringConvertible {
         case .topic(let topic): "its publisher may not publish to \(topic)"
         case .tooFar(let number, let last): "number \(number) is more than 2^32 beyond the last, \(last)"
         case .storeFull: "the store is full"
+        case .tooManyRuns(let limit):
+            "what came from each node takes more than \(limit) bytes of memory (roost coverage shows whose); "
+                + "a new node has no room"
         }
     }
 }

@@ -76,14 +76,12 @@ final class BatchSender: RouteSender {
     private var waitingSince: Instant?
     private var newsSince: Instant?
     private var lastSent: Instant?
-    /// Bytes of packets in a batch: less than `ceilingBytes` where those did not fit the upstream's Maximum Packet Size.
-    private var targetBytes: Int
+    private var tuning = BatchTuning()
+    private var pace: Double?
+    private var linkTime = BatchTuning.linkTime
     /// `options.batchBytes`, or half of what the upstream found too large, until many batches were accepted since.
     var ceilingBytes: Int {
-        didSet {
-            acceptedAtCeiling = 0
-            targetBytes = min(targetBytes, ceilingBytes)
-        }
+        didSet { acceptedAtCeiling = 0 }
     }
     /// Batches accepted since.
     var acceptedAtCeiling = 0
@@ -104,7 +102,6 @@ final class BatchSender: RouteSender {
         self.properties = properties.bytes
         packets = BatchPackets(mapping: try options.mapping(for: uplink), node: uplink.node)
         holdBackoff = Backoff(min: uplink.reconnectMin, max: uplink.reconnectMax)
-        targetBytes = options.batchBytes
         ceilingBytes = options.batchBytes
     }
 
@@ -116,6 +113,30 @@ final class BatchSender: RouteSender {
 
     /// One batch at a time, so that what becomes of it is known to be its own doing.
     private var isProbing: Bool { isDoubted || batchLimit < .max || closings != nil || !refusals.pending.isEmpty }
+
+    // MARK: - How much
+
+    var wireRatio: Double { tuning.wireRatio }
+    var isInTheMiddle: Bool { !rest.isEmpty }
+
+    func adapt(pace: Double?, linkTime: Duration) {
+        self.pace = pace
+        self.linkTime = linkTime
+    }
+
+    /// Bytes of packets in a batch.
+    private var targetBytes: Int {
+        tuning.target(
+            limit: ceilingBytes, pace: pace, measured: context.client.deliveryRate, linkTime: linkTime,
+            maximumPacket: context.client.maximumOutboundPacket)
+    }
+
+    private func level(_ bytes: Int, _ now: Instant) -> BatchLevel {
+        let measured = context.client.deliveryRate
+        let rate = pace.map { min($0, measured ?? $0) } ?? measured
+        return BatchTuning.level(
+            options.level, packets: bytes, rate: rate, isBusy: context.core.isBusy(now))
+    }
 
     // MARK: - When
 
@@ -190,15 +211,13 @@ final class BatchSender: RouteSender {
             waitingSince = nil
             return taken.reachedEnd && isEmptyDue(now) ? sendEmpty(now) : nil
         }
-        let level = level(isBacklog: !taken.reachedEnd)
+        let level = level(packets.byteCount, now)
         if let sent = transmit(
             taken.numbering, first: taken.first, count: packets.count, packets.bytes, level: level, now)
         {
-            targetBytes = min(ceilingBytes, targetBytes + targetBytes / 4 + 1)
             waitingSince = nil
             return sent
         }
-        targetBytes = max(packets.byteCount / 2, 1)
         rest = [
             Part(
                 numbering: taken.numbering, first: taken.first, packets: [UInt8](packets.bytes), count: packets.count)
@@ -209,6 +228,7 @@ final class BatchSender: RouteSender {
     /// Takes messages with neighbouring numbers out of the queue into `packets`.
     private func take() -> (numbering: Numbering, first: UInt64, reachedEnd: Bool) {
         packets.removeAll()
+        let targetBytes = targetBytes
         var numbering = queue.stream.numbering
         var first: UInt64 = 0
         let now = storeTime()
@@ -256,7 +276,7 @@ final class BatchSender: RouteSender {
         while let part = rest.first {
             let sent = part.packets.withUnsafeBytes { bytes in
                 transmit(
-                    part.numbering, first: part.first, count: part.count, bytes, level: level(isBacklog: true), now)
+                    part.numbering, first: part.first, count: part.count, bytes, level: level(bytes.count, now), now)
             }
             if let sent {
                 rest.removeFirst()
@@ -303,6 +323,7 @@ final class BatchSender: RouteSender {
                 }
             }
             guard length <= client.maximumOutboundPacket else {
+                tuning.didNotFit(packets: bytes.count, wire: length)
                 // News can wait for another batch; half of it is tried first.
                 guard count <= 1, !(news.gaps.isEmpty && news.ended.isEmpty) else { return nil }
                 news.gaps.removeLast((news.gaps.count + 1) / 2)
@@ -310,6 +331,7 @@ final class BatchSender: RouteSender {
                 continue
             }
             guard publish(payload, numbering, first, count, bytes.count, news, now) else { return nil }
+            tuning.sent(packets: bytes.count, wire: length)
             return length
         }
     }
@@ -330,21 +352,13 @@ final class BatchSender: RouteSender {
         stale.takeFirst()
         inflight.append(
             InFlight(
-                identifier: identifier, numbering: numbering, first: first, count: count, bytes: bytes, sentAt: now,
-                gaps: news.gaps,
+                identifier: identifier, numbering: numbering, first: first, count: count, bytes: bytes,
+                sentAt: context.client.departure(), gaps: news.gaps,
                 ended: news.ended))
         context.sentMessages += UInt64(count)
         lastSent = now
         newsSince = nil
         return true
-    }
-
-    private func level(isBacklog: Bool) -> BatchLevel {
-        switch options.level {
-        case .fast: .fast
-        case .high: .high
-        case .auto: isBacklog ? .high : .fast
-        }
     }
 
     // MARK: - Beginning and end of a connection

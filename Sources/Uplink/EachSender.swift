@@ -149,8 +149,8 @@ final class EachSender: RouteSender {
         if again != nil { stale.takeFirst() }
         inflight.append(
             InFlight(
-                identifier: identifier, numbering: queued.numbering, number: queued.number, sentAt: now,
-                answer: head.qos == .atMostOnce ? .success : nil))
+                identifier: identifier, numbering: queued.numbering, number: queued.number,
+                sentAt: context.client.departure(), answer: head.qos == .atMostOnce ? .success : nil))
         context.sentMessages += 1
         queue.advance()
         if head.qos == .atMostOnce, !isDraining { passAnswered(now) }

@@ -47,6 +47,9 @@ extension WallTime {
 }
 
 extension BatchRun {
+    /// 16 hex digits.
+    public var epochText: String { HeaderText.hexadecimal(epoch) }
+
     /// `epoch/lane`.
     var text: String { HeaderText.hexadecimal(epoch) + "/" + String(lane) }
 }

@@ -11,8 +11,10 @@ public protocol BatchPublisher {
 
 /// How the broker hands batches over.
 extension Ingest: BatchReceiver {
+    /// Refused batches lie below `roost/refused`, whatever the filter says: they must not come in again.
     public func wants(_ topic: UnsafeRawBufferPointer) -> Bool {
-        filter.withUnsafeBytes { TopicFilter.matches(filter: $0, topic: topic) }
+        guard filter.withUnsafeBytes({ TopicFilter.matches(filter: $0, topic: topic) }) else { return false }
+        return !topic.starts(with: Self.refusedPrefix.utf8)
     }
 
     public func receive(

@@ -9,8 +9,8 @@ public protocol MessageSink: AnyObject {
     func publish(_ message: PublishView, from origin: Broker.Origin, settled: @escaping (ReasonCode) -> Void)
 
     /// Takes the messages of one batch to their destinations and commits them and `changes` as one group; nobody sees a
-    /// message before that. `committed(false)`: the store can't keep them, and nothing was taken.
-    func ingest(_ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void)
+    /// message before that, and `committed` is called then. False: the store can't keep them now, and nothing was taken.
+    func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool
 }
 
 extension Broker: MessageSink {

@@ -22,7 +22,8 @@ extension ReceiverKey {
 }
 
 extension ReceiverState {
-    private static let version: UInt64 = 1
+    /// Version 1 had no times of spans, and nothing that is folded, forgotten or quiet.
+    private static let version: UInt64 = 2
 
     public var encoded: [UInt8] {
         var writer = StateWriter()
@@ -35,32 +36,40 @@ extension ReceiverState {
             writer.append(ended.at)
             if let last = ended.last { writer.append(last) }
         }
-        writer.append(UInt64(received.intervals.count))
+        writer.append(UInt64(spans.count))
         var before: UInt64 = 0
-        for interval in received.intervals {
-            writer.append(interval.lowerBound - before)
-            writer.append(interval.upperBound - interval.lowerBound)
-            before = interval.upperBound
+        for span in spans {
+            writer.append(span.first - before)
+            writer.append(span.last - span.first)
+            writer.append(span.from)
+            writer.append(span.to)
+            before = span.last
         }
+        Self.append(gaps, to: &writer)
+        Self.append(foldedGaps.sorted { $0.first < $1.first }, to: &writer)
+        writer.append(forgottenThrough)
+        writer.append(quiet?.next ?? 0)
+        if let quiet { writer.append(quiet.at) }
+        return writer.bytes
+    }
+
+    private static func append(_ gaps: [Gap], to writer: inout StateWriter) {
         writer.append(UInt64(gaps.count))
-        before = 0
         for gap in gaps {
-            writer.append(gap.first - before)
+            writer.append(gap.first)
             writer.append(gap.last - gap.first)
             writer.append(gap.reason)
             writer.append(gap.from)
             writer.append(gap.to)
-            before = gap.last
         }
-        return writer.bytes
     }
 
     /// nil where the bytes are not what `encoded` makes.
     public init?(decoding bytes: [UInt8]) {
         var reader = StateReader(bytes)
         self.init()
-        guard reader.number() == Self.version, let highest = reader.number(), let madeAt = reader.time(),
-            let changedAt = reader.signed(), let ending = reader.number(), ending <= 2
+        guard let version = reader.number(), 1...Self.version ~= version, let highest = reader.number(),
+            let madeAt = reader.time(), let changedAt = reader.signed(), let ending = reader.number(), ending <= 2
         else { return nil }
         self.highest = highest
         self.madeAt = madeAt
@@ -73,28 +82,56 @@ extension ReceiverState {
                 ended?.last = last
             }
         }
-        guard let intervals = Self.ranges(&reader, { _, range in range }) else { return nil }
-        received = IntervalSet(intervals)
-        let gaps = Self.ranges(&reader) { reader, range -> Gap? in
+        guard decodeRanges(&reader, version), reader.isAtEnd else { return nil }
+    }
+
+    private mutating func decodeRanges(_ reader: inout StateReader, _ version: UInt64) -> Bool {
+        let unknown = WallTime(milliseconds: 0, isSet: false)
+        let spans = Self.ranges(&reader, areSteps: true) { reader, range -> Span? in
+            guard version > 1 else {
+                return Span(first: range.lowerBound, last: range.upperBound, from: unknown, to: madeAt)
+            }
+            guard let from = reader.time(), let to = reader.time() else { return nil }
+            return Span(first: range.lowerBound, last: range.upperBound, from: from, to: to)
+        }
+        guard let spans, let gaps = Self.gaps(&reader, areSteps: version == 1) else { return false }
+        self.spans = spans
+        self.gaps = gaps
+        guard version > 1 else { return true }
+        guard let folded = Self.gaps(&reader, areSteps: false, overlap: true), let forgotten = reader.number(),
+            let next = reader.number()
+        else { return false }
+        foldedGaps = folded
+        forgottenThrough = forgotten
+        guard next > 0 else { return true }
+        guard let at = reader.time() else { return false }
+        quiet = Quiet(next: next, at: at)
+        return true
+    }
+
+    private static func gaps(_ reader: inout StateReader, areSteps: Bool, overlap: Bool = false) -> [Gap]? {
+        ranges(&reader, areSteps: areSteps, overlap: overlap) { reader, range -> Gap? in
             guard let reason = reader.text(), let from = reader.time(), let to = reader.time() else { return nil }
             return Gap(first: range.lowerBound, last: range.upperBound, reason: reason, from: from, to: to)
         }
-        guard let gaps, reader.isAtEnd else { return nil }
-        self.gaps = gaps
     }
 
-    /// A count, then ascending disjoint ranges as steps, each with what `make` reads behind it.
+    /// A count, then ascending ranges (as steps from the end of the one before, or as they are), each with what `make` reads
+    /// behind it.
     private static func ranges<Element>(
-        _ reader: inout StateReader, _ make: (inout StateReader, ClosedRange<UInt64>) -> Element?
+        _ reader: inout StateReader, areSteps: Bool, overlap: Bool = false,
+        _ make: (inout StateReader, ClosedRange<UInt64>) -> Element?
     ) -> [Element]? {
         guard let count = reader.number() else { return nil }
         var elements: [Element] = []
         var before: UInt64 = 0
         for _ in 0..<min(count, UInt64(Int.max)) {
-            guard let step = reader.number(), let length = reader.number() else { return nil }
-            let (first, overflow) = before.addingReportingOverflow(step)
+            guard let start = reader.number(), let length = reader.number() else { return nil }
+            let (first, overflow) = (areSteps ? before : 0).addingReportingOverflow(start)
             let (last, beyond) = first.addingReportingOverflow(length)
-            guard !overflow, !beyond, step > 0, let element = make(&reader, first...last) else { return nil }
+            guard !overflow, !beyond, first > (overlap ? 0 : before), let element = make(&reader, first...last) else {
+                return nil
+            }
             elements.append(element)
             before = last
         }

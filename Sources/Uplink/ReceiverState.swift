@@ -1,5 +1,3 @@
-import Store
-
 /// Whose numbers a `ReceiverState` keeps: one route of one node, in one run and lane.
 public struct ReceiverKey: Hashable, Sendable {
     public var node: String
@@ -16,7 +14,34 @@ public struct ReceiverKey: Hashable, Sendable {
 
 /// What a receiver has of one run's numbers: the packets that came, the gaps that the node reported, and whether the run has
 /// ended. What is up to `highest` and in neither is missing, known by number (docs/formats.md).
+///
+/// Its size is bounded: `ReceiverState+Bounds.swift` says what goes when the numbers have too many holes.
 public struct ReceiverState: Equatable, Sendable {
+    /// Numbers whose packets are here, one after the other.
+    public struct Span: Equatable, Sendable {
+        public var first: UInt64
+        public var last: UInt64
+        /// When the node received the first and the last of them.
+        public var from: WallTime
+        public var to: WallTime
+
+        public init(first: UInt64, last: UInt64, from: WallTime, to: WallTime) {
+            self.first = first
+            self.last = last
+            self.from = from
+            self.to = to
+        }
+
+        var range: ClosedRange<UInt64> { first...last }
+
+        /// One span for two that touch or overlap; the times are those of its ends.
+        func joined(with other: Span) -> Span {
+            let lower = other.first < first ? other : self
+            let upper = other.last > last ? other : self
+            return Span(first: lower.first, last: upper.last, from: lower.from, to: upper.to)
+        }
+    }
+
     /// Numbers that will never come, and why.
     public struct Gap: Equatable, Sendable {
         public var first: UInt64
@@ -40,51 +65,61 @@ public struct ReceiverState: Equatable, Sendable {
         public var at: WallTime
     }
 
-    /// Numbers whose packets are here.
-    public internal(set) var received: IntervalSet
-    /// Ascending, disjoint, of no number that is in `received`; neighbours differ in their reason.
-    public internal(set) var gaps: [Gap]
+    /// An empty batch: when it was made, all below its number was sent and nothing else waited.
+    public struct Quiet: Equatable, Sendable {
+        public var next: UInt64
+        public var at: WallTime
+    }
+
+    /// Ascending, disjoint, not adjacent.
+    public internal(set) var spans: [Span] = []
+    /// Ascending, disjoint, of no number that is in `spans`; neighbours differ in their reason.
+    public internal(set) var gaps: [Gap] = []
+    /// The oldest gaps of a run with very many: one for each reason, from the first to the last of its numbers. They lie
+    /// within a span.
+    public internal(set) var foldedGaps: [Gap] = []
+    /// What came up to here was forgotten: it is taken when it comes again, and is not called missing.
+    public internal(set) var forgottenThrough: UInt64 = 0
     public internal(set) var ended: Ended?
     /// The highest number that is known to exist.
-    public internal(set) var highest: UInt64
+    public internal(set) var highest: UInt64 = 0
     /// `at` of the latest batch.
-    public internal(set) var madeAt: WallTime
+    public internal(set) var madeAt = WallTime(milliseconds: 0, isSet: false)
+    public internal(set) var quiet: Quiet?
     /// Store time of the latest change, milliseconds.
-    public internal(set) var changedAt: Int64
+    public internal(set) var changedAt: Int64 = 0
 
     /// How far beyond `highest` a number may lie.
     public static let farthest: UInt64 = 1 << 32
-    /// Milliseconds that an ended run is kept after its last change.
+    /// Milliseconds that a run which is over is kept after its last change.
     public static let endedLifetime: Int64 = 90 * 86_400_000
-    /// More holes than this in one run's numbers are refused: each batch writes the whole state.
-    static let maximumPieces = 65_536
+    /// UTF-8 bytes of a reason that are kept.
+    static let maximumReason = 64
 
-    public init() {
-        received = IntervalSet()
-        gaps = []
-        highest = 0
-        madeAt = WallTime(milliseconds: 0, isSet: false)
-        changedAt = 0
-    }
+    public init() {}
 
     /// Takes the numbers of a batch's packets, `sequence` and on, and shrinks the gaps that named them. With no packets
-    /// it only learns that the numbers below `sequence` exist.
+    /// it learns that the numbers below `sequence` exist, and that nothing else waited.
     ///
+    /// - Parameters:
+    ///   - from, to: when the node received the first and the last of the packets.
     /// - Returns: the numbers that are new, ascending.
     /// - Throws: `.tooFar`, and nothing has changed.
-    public mutating func accept(_ sequence: UInt64, count: Int) throws(BatchRefusal) -> [ClosedRange<UInt64>] {
+    public mutating func accept(
+        _ sequence: UInt64, count: Int, from: WallTime, to: WallTime
+    ) throws(BatchRefusal) -> [ClosedRange<UInt64>] {
         let last = sequence - 1 + UInt64(count)
         try check(last)
         highest = max(highest, last)
-        guard count > 0 else { return [] }
-        let range = sequence...last
-        let new = holes(in: range)
-        guard !new.isEmpty else { return [] }
-        guard received.intervals.count < Self.maximumPieces else {
-            throw .structure("numbers with more than \(Self.maximumPieces) holes", offset: 0)
+        guard count > 0 else {
+            if sequence >= quiet?.next ?? 0 { quiet = Quiet(next: sequence, at: to) }
+            return []
         }
-        received.insert(range)
-        cutGaps(range)
+        let new = holes(in: sequence...last)
+        guard !new.isEmpty else { return [] }
+        insert(Span(first: sequence, last: last, from: from, to: to))
+        cutGaps(sequence...last)
+        bound()
         return new
     }
 
@@ -93,6 +128,10 @@ public struct ReceiverState: Equatable, Sendable {
         try check(gap.last)
         guard gap.last - gap.first <= Self.farthest else { throw .tooFar(number: gap.last, last: gap.first) }
         highest = max(highest, gap.last)
+        guard gap.last > forgottenThrough else { return }
+        var gap = gap
+        gap.first = max(gap.first, forgottenThrough + 1)
+        gap.reason = Self.shortened(gap.reason)
         var start = gap.first
         var pieces: [Gap] = []
         func add(_ first: UInt64, _ last: UInt64) {
@@ -111,10 +150,8 @@ public struct ReceiverState: Equatable, Sendable {
         }
         // 0: the last gap found goes on to the end of this one.
         if start > 0, start <= gap.last { add(start, gap.last) }
-        guard gaps.count + pieces.count <= Self.maximumPieces else {
-            throw .structure("more than \(Self.maximumPieces) gaps", offset: 0)
-        }
         for piece in pieces { insert(piece) }
+        bound()
     }
 
     /// The run has stopped. A last number that is known stays known.
@@ -123,40 +160,22 @@ public struct ReceiverState: Equatable, Sendable {
             try check(last)
             highest = max(highest, last)
         }
-        ended = Ended(last: last ?? ended?.last, at: time)
+        ended = Ended(last: last ?? ended?.last, at: ended?.at ?? time)
     }
-
-    /// Gives back numbers that `accept` took and the store then could not keep.
-    public mutating func giveBack(_ ranges: [ClosedRange<UInt64>]) {
-        var kept: [ClosedRange<UInt64>] = []
-        for interval in received.intervals {
-            var start = interval.lowerBound
-            var isWhole = true
-            for range in ranges where range.overlaps(interval) {
-                if range.lowerBound > start { kept.append(start...range.lowerBound - 1) }
-                isWhole = range.upperBound < interval.upperBound
-                if isWhole { start = range.upperBound + 1 }
-            }
-            if isWhole { kept.append(start...interval.upperBound) }
-        }
-        received = IntervalSet(kept)
-    }
-
-    /// An ended run of which nothing was heard for 90 days.
-    public func isForgotten(now: Int64) -> Bool { ended != nil && now - changedAt > Self.endedLifetime }
 
     /// The number is here, or will never come.
     public func knows(_ number: UInt64) -> Bool {
-        if received.contains(number) { return true }
-        let index = firstGap(endingAtOrAfter: number)
-        return index < gaps.count && gaps[index].first <= number
+        let index = firstSpan(endingAtOrAfter: number)
+        if index < spans.count, spans[index].first <= number { return true }
+        let gap = firstGap(endingAtOrAfter: number)
+        return gap < gaps.count && gaps[gap].first <= number
     }
 
-    /// What is in no interval and no gap.
+    /// What is in no span and no gap, up to `highest`.
     public var missing: [ClosedRange<UInt64>] {
-        guard highest > 0 else { return [] }
+        guard highest > forgottenThrough else { return [] }
         var missing: [ClosedRange<UInt64>] = []
-        for hole in holes(in: 1...highest) {
+        for hole in holes(in: forgottenThrough + 1...highest) {
             var start = hole.lowerBound
             var isOpen = true
             var index = firstGap(endingAtOrAfter: start)
@@ -171,8 +190,6 @@ public struct ReceiverState: Equatable, Sendable {
         return missing
     }
 
-    // MARK: - Intervals
-
     /// Where nothing is known of the run, any number may be the first.
     private func check(_ number: UInt64) throws(BatchRefusal) {
         guard highest == 0 || number <= highest || number - highest <= Self.farthest else {
@@ -180,77 +197,10 @@ public struct ReceiverState: Equatable, Sendable {
         }
     }
 
-    /// The parts of `range` that were not received.
-    private func holes(in range: ClosedRange<UInt64>) -> [ClosedRange<UInt64>] {
-        var holes: [ClosedRange<UInt64>] = []
-        var start = range.lowerBound
-        let intervals = received.intervals
-        var index = firstInterval(endingAtOrAfter: start)
-        while index < intervals.count, intervals[index].lowerBound <= range.upperBound {
-            if intervals[index].lowerBound > start { holes.append(start...intervals[index].lowerBound - 1) }
-            guard intervals[index].upperBound < range.upperBound else { return holes }
-            start = intervals[index].upperBound + 1
-            index += 1
-        }
-        holes.append(start...range.upperBound)
-        return holes
-    }
-
-    private func firstInterval(endingAtOrAfter number: UInt64) -> Int {
-        Self.first(received.intervals.count) { received.intervals[$0].upperBound >= number }
-    }
-
-    private func firstGap(endingAtOrAfter number: UInt64) -> Int {
-        Self.first(gaps.count) { gaps[$0].last >= number }
-    }
-
-    /// The first index below `count` for which `holds`, which stays true once it is.
-    private static func first(_ count: Int, _ holds: (Int) -> Bool) -> Int {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if holds(middle) { high = middle } else { low = middle + 1 }
-        }
-        return low
-    }
-
-    /// Takes `range` out of the gaps.
-    private mutating func cutGaps(_ range: ClosedRange<UInt64>) {
-        let start = firstGap(endingAtOrAfter: range.lowerBound)
-        var end = start
-        var rest: [Gap] = []
-        while end < gaps.count, gaps[end].first <= range.upperBound {
-            if gaps[end].first < range.lowerBound {
-                var piece = gaps[end]
-                piece.last = range.lowerBound - 1
-                rest.append(piece)
-            }
-            if gaps[end].last > range.upperBound {
-                var piece = gaps[end]
-                piece.first = range.upperBound + 1
-                rest.append(piece)
-            }
-            end += 1
-        }
-        if end > start { gaps.replaceSubrange(start..<end, with: rest) }
-    }
-
-    /// Adds a gap that overlaps none, joined with neighbours of its reason.
-    private mutating func insert(_ gap: Gap) {
-        var gap = gap
-        var start = firstGap(endingAtOrAfter: gap.first)
-        var end = start
-        if start > 0, gaps[start - 1].last + 1 == gap.first, gaps[start - 1].reason == gap.reason {
-            start -= 1
-            gap.first = gaps[start].first
-            gap.from = gaps[start].from
-        }
-        if end < gaps.count, gap.last != .max, gaps[end].first == gap.last + 1, gaps[end].reason == gap.reason {
-            gap.last = gaps[end].last
-            gap.to = gaps[end].to
-            end += 1
-        }
-        gaps.replaceSubrange(start..<end, with: CollectionOfOne(gap))
+    private static func shortened(_ reason: String) -> String {
+        guard reason.utf8.count > maximumReason else { return reason }
+        var short = String(reason.prefix(maximumReason))
+        while short.utf8.count > maximumReason { short.removeLast() }
+        return short
     }
 }

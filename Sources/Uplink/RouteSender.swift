@@ -30,6 +30,14 @@ protocol RouteSender: AnyObject {
     func nextDeadline(_ now: Instant) -> Instant?
     /// Sends what waits without its delay, and ends a hold.
     func flush()
+
+    /// Bytes on the wire for a byte of packets.
+    var wireRatio: Double { get }
+    /// It holds what it has taken out of the queue and not sent yet.
+    var isInTheMiddle: Bool { get }
+    /// `pace`: bytes a second that the configuration gives the route, nil: no limit. One PUBLISH shall not take the link for
+    /// longer than `linkTime`.
+    func adapt(pace: Double?, linkTime: Duration)
 }
 
 /// Why a route sends nothing for a while.
@@ -78,14 +86,19 @@ final class SendingContext {
     /// Where a batch is encoded before it is sent.
     var output = RawBytes()
     let random: () -> Double
+    var core: CoreLoad
     let labels: [BatchHeader.Label]
     /// Messages, not PUBLISHes.
     var sentMessages: UInt64 = 0
     var acknowledgedMessages: UInt64 = 0
     var onNotice: ((String) -> Void)?
 
-    init(client: MQTTClient, options: UplinkOptions, random: @escaping () -> Double) {
+    /// - Parameter cpuTime: nanoseconds of CPU that this thread has used; nil: not to be known.
+    init(
+        client: MQTTClient, options: UplinkOptions, random: @escaping () -> Double, cpuTime: (() -> Int64)? = nil
+    ) {
         self.client = client
+        core = CoreLoad(used: cpuTime)
         self.options = options
         self.random = random
         labels = options.labels.map { BatchHeader.Label(name: $0.name, value: $0.value) }

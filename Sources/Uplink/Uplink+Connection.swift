@@ -112,6 +112,7 @@ extension Uplink: MQTTClientDelegate {
         connectedAt = loop.now
         failure = nil
         health.connected(loop.now, roundTrip: client.lastRoundTrip)
+        flightWindow.reset()
         for sender in senders { sender.didConnect(sessionPresent: connack.sessionPresent) }
         subscribe()
         noteState()
@@ -121,6 +122,7 @@ extension Uplink: MQTTClientDelegate {
     public func client(_ client: MQTTClient, didClose failure: MQTTClientError) {
         health.disconnected()
         for sender in senders { sender.didDisconnect(isAnswer: Self.isAnswer(failure)) }
+        for lane in lanes { lane.didDisconnect() }
         updateLinks()
         defer {
             connectedAt = nil
@@ -135,9 +137,13 @@ extension Uplink: MQTTClientDelegate {
     }
 
     public func client(_ client: MQTTClient, didAcknowledge identifier: UInt16, reason: ReasonCode) {
-        for sender in senders {
-            guard let sentAt = sender.didAcknowledge(identifier, reason, loop.now) else { continue }
-            health.acknowledged(loop.now, sentAt: sentAt)
+        for lane in lanes {
+            guard let sentAt = lane.sender.didAcknowledge(identifier, reason, loop.now) else { continue }
+            lane.didAcknowledge(client.acknowledgedBytes)
+            flightWindow.acknowledged(
+                client.acknowledgedBytes, rate: client.deliveryRate, roundTrip: client.shortestRoundTrip)
+            // Our own pace is an estimate: what is answered has left.
+            health.acknowledged(loop.now, sentAt: min(sentAt, loop.now))
             if reason == .success { backoff.reset() }
             break
         }

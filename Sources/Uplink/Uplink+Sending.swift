@@ -2,22 +2,14 @@ import Client
 import EventLoop
 import Store
 
-/// How the routes share the link: weighted round robin in bytes. Each round gives a route that has something to send a share
-/// by its class, and a large batch is paid off over later rounds.
+/// How the routes share the link. At a tick's end the route that is next by `FairShare` sends one PUBLISH, and so on, until
+/// nothing is due, the upstream has as much as it shall have (`FlightWindow`), or enough waits for the network. What more
+/// there is stays in the queues, where its class still counts.
 extension Uplink {
-    /// Bytes that a round gives, times the class's weight.
-    private static let quantum = 4096
-    /// Bytes that may wait in the connection's buffer: what is more stays in the queues, where priority still counts.
-    private static let maximumUnsent = 1 << 20
-
-    private static func weight(_ priority: EvictionClass) -> Int {
-        switch priority {
-        case .critical: 16
-        case .high: 8
-        case .normal: 4
-        case .bulk, .session: 1
-        }
-    }
+    /// Bytes that may wait in the connection's buffer, without a rate and with a high one.
+    private static let maximumUnsent = 256 << 10
+    /// With a rate: what leaves in this time.
+    private static let pacedUnsent = 0.02
 
     /// Looks at the routes at the end of this tick, once.
     func pumpSoon() {
@@ -30,8 +22,6 @@ extension Uplink {
         }
     }
 
-    private var canSend: Bool { client.room > 0 && client.unsentBytes < Self.maximumUnsent }
-
     private func pump() {
         if client.isConnected { share() }
         noteState()
@@ -41,47 +31,74 @@ extension Uplink {
     }
 
     private func share() {
-        var waiting = Set(senders.indices)
-        while canSend, !waiting.isEmpty {
-            for (index, sender) in senders.enumerated() where waiting.contains(index) {
-                guard sender.isDue(loop.now) else {
-                    waiting.remove(index)
-                    shares[index] = 0
-                    continue
-                }
-                shares[index] += Self.quantum * Self.weight(sender.priority)
-                while shares[index] > 0, canSend, sender.isDue(loop.now) {
-                    guard let sent = sender.send(loop.now) else {
-                        waiting.remove(index)
-                        shares[index] = 0
-                        break
-                    }
-                    shares[index] -= sent
-                }
-                guard canSend else { return }
+        let now = loop.now
+        guard canSend else { return }
+        fairShare.setDue(lanes.map { $0.isDue(now) })
+        while canSend, let index = fairShare.next({ mayFly(lanes[$0]) }) {
+            let lane = lanes[index]
+            let room = client.room
+            guard let sent = lane.sender.send(now) else {
+                fairShare.rest(index)
+                continue
             }
+            lane.didSend(sent, takesPlace: client.room < room)
+            fairShare.charge(index, bytes: sent)
+            notePacing(now)
+            if !lane.isDue(now) { fairShare.rest(index) }
         }
+    }
+
+    private var canSend: Bool {
+        guard client.room > 0 else { return false }
+        guard let egress = client.pacer?.egress else { return client.unsentBytes < Self.maximumUnsent }
+        let soon = min(Int(egress.bytesPerSecond * Self.pacedUnsent), Self.maximumUnsent)
+        return client.unsentBytes < max(soon, 1)
+    }
+
+    /// Whether the route's class may have one PUBLISH more under way. The highest class and those below are counted each for
+    /// itself, so that neither can take the other's place.
+    func mayFly(_ lane: RouteLane) -> Bool {
+        guard client.room > 0 else { return false }
+        var (flight, bytes) = (0, 0)
+        for other in lanes where other.isTop == lane.isTop {
+            flight += other.flight
+            bytes += other.flightBytes
+        }
+        if !lane.isTop {
+            let receiveMaximum = min(Int(client.server?.receiveMaximum ?? .max), Int(options.inflight))
+            guard flight < receiveMaximum - FlightWindow.reserve(of: receiveMaximum) else { return false }
+        }
+        return flight == 0 || (flight < flightWindow.publishes && bytes < flightWindow.bytes)
+    }
+
+    private func notePacing(_ now: Instant) {
+        guard client.pacer?.egress != nil else { return }
+        let sample = Double((client.departure() - now).nanoseconds) / 1_000_000
+        pacingMilliseconds = pacingMilliseconds * 0.875 + sample * 0.125
     }
 
     private var oldestSent: Instant? { senders.compactMap(\.oldestSent).min() }
 
-    /// Tells the queues how the link is doing: the log decides by it when to write.
+    /// Tells the queues how the link is doing: the log decides by it when to write. A route outside its window has none.
     func updateLinks() {
-        let hasRoom = client.room > 0
-        for sender in senders {
+        let now = loop.now
+        for lane in lanes {
+            let isOpen = lane.isOpen(now)
             let link = RouteLink(
-                state: health.state, smoothedMilliseconds: health.settlingMilliseconds,
-                hasRoom: hasRoom && sender.hasRoom)
-            if sender.queue.link != link { sender.queue.link = link }
+                state: isOpen ? health.state : .down,
+                smoothedMilliseconds: health.settlingMilliseconds + pacingMilliseconds,
+                hasRoom: isOpen && lane.sender.hasRoom && mayFly(lane))
+            let queue = lane.sender.queue
+            if queue.link != link { queue.link = link }
         }
     }
 
-    /// One timer for the delays of batches, the ends of holds and the beginning of doubt.
+    /// One timer for the delays of batches, the ends of holds, windows and the beginning of doubt.
     private func scheduleWake() {
         var deadline: Instant?
         if client.isConnected {
             // What was due by now was just looked at: if it did not go, something else than time is awaited.
-            let deadlines = senders.compactMap { $0.nextDeadline(loop.now) }.filter { $0 > loop.now }
+            let deadlines = lanes.compactMap { $0.nextDeadline(loop.now) }.filter { $0 > loop.now }
             deadline = deadlines.min()
             if let doubt = health.doubtAt(oldestSent: oldestSent) { deadline = min(deadline ?? doubt, doubt) }
         }

@@ -54,7 +54,11 @@ public final class Uplink {
     /// When the upstream said that another client took the session over.
     var takeovers: [Instant] = []
     var health = LinkHealth()
-    var shares: [Int]
+    let lanes: [RouteLane]
+    var fairShare: FairShare
+    var flightWindow = FlightWindow()
+    /// Smoothed: how long a PUBLISH waits here for `egress_rate`.
+    var pacingMilliseconds = 0.0
     var isPumpDue = false
     var wake = Timer.none
     var wakeAt: Instant?
@@ -76,9 +80,12 @@ public final class Uplink {
     ///   - queues: one for each of `options.routes`, in their order.
     ///   - storeTime: store time, milliseconds.
     ///   - random: 0..<1, for jitter.
+    ///   - localOffset: local time minus UTC at a time in seconds since 1970, in seconds.
+    ///   - cpuTime: nanoseconds of CPU that the loop's thread has used; nil: the core never counts as busy.
     public init(
         options: UplinkOptions, loop: EventLoop, network: any Network, queues: [RouteQueue], sink: any MessageSink,
-        storeTime: @escaping () -> Int64, random: @escaping () -> Double = { Double.random(in: 0..<1) }
+        storeTime: @escaping () -> Int64, random: @escaping () -> Double = { Double.random(in: 0..<1) },
+        localOffset: @escaping (Int64) -> Int = LocalClock.offset, cpuTime: (() -> Int64)? = nil
     ) throws(UplinkError) {
         precondition(queues.count == options.routes.count, "a queue for each route")
         guard !options.urls.isEmpty else { throw .noAddress(uplink: options.name) }
@@ -87,7 +94,8 @@ public final class Uplink {
         var mappings: [(filter: [UInt8], mapping: TopicMapping)] = []
         for subscription in options.subscriptions { mappings.append(try Self.mapping(subscription, options)) }
         let client = MQTTClient(loop: loop, network: network, options: Self.clientOptions(options))
-        let context = SendingContext(client: client, options: options, random: random)
+        client.pacer = Self.pacer(options, now: loop.now)
+        let context = SendingContext(client: client, options: options, random: random, cpuTime: cpuTime)
         var senders: [any RouteSender] = []
         for (route, queue) in zip(options.routes, queues) {
             switch route.mode {
@@ -108,7 +116,14 @@ public final class Uplink {
         self.sink = sink
         via = Array(options.node.utf8)
         backoff = Backoff(min: options.reconnectMin, max: options.reconnectMax)
-        shares = Array(repeating: 0, count: senders.count)
+        let top = senders.map(\.priority).max()
+        let pace = client.pacer?.egress?.bytesPerSecond
+        lanes = zip(senders, options.routes).map { sender, route in
+            RouteLane(
+                sender, route, isTop: sender.priority == top, linkPace: pace, now: loop.now, storeTime: storeTime,
+                localOffset: localOffset)
+        }
+        fairShare = FairShare(senders.map(\.priority))
         since = loop.now
         client.delegate = self
         for sender in senders {
@@ -117,6 +132,15 @@ public final class Uplink {
                 self?.pumpSoon()
             }
         }
+    }
+
+    private static func pacer(_ options: UplinkOptions, now: Instant) -> StreamPacer {
+        func bucket(_ rate: Int, _ burst: Int) -> TokenBucket? {
+            rate > 0 ? TokenBucket(bitsPerSecond: rate, burstBits: burst, now: now) : nil
+        }
+        return StreamPacer(
+            egress: bucket(options.egressBitsPerSecond, options.egressBurstBits),
+            ingress: bucket(options.ingressBitsPerSecond, options.ingressBurstBits))
     }
 
     private static func clientOptions(_ options: UplinkOptions) -> MQTTClient.Options {
@@ -170,7 +194,7 @@ public final class Uplink {
     }
 
     /// Why a route sends nothing; nil: nothing holds it back.
-    public func holding(route index: Int) -> String? { senders[index].holding?.text }
+    public func holding(route index: Int) -> String? { lanes[index].holding(loop.now) }
 
     /// Tells of a new state, once.
     func noteState() {

@@ -23,6 +23,11 @@ public struct UplinkOptions: Sendable {
     public var heartbeat: Duration
     public var reconnectMin: Duration
     public var reconnectMax: Duration
+    /// Bits a second of everything on the connection, upwards; 0: no limit. See `TokenBucket` for the bursts, in bits.
+    public var egressBitsPerSecond = 0
+    public var egressBurstBits = 0
+    public var ingressBitsPerSecond = 0
+    public var ingressBurstBits = 0
     public var routes: [RouteOptions]
     public var subscriptions: [SubscribeOptions]
     /// The most PUBLISHes that are unacknowledged at once, whatever the upstream allows.
@@ -59,7 +64,7 @@ public struct UplinkOptions: Sendable {
 /// One `[[uplink.route]]`: how the messages of a `RouteQueue` are sent. Which messages it takes is the broker's to know.
 public struct RouteOptions: Sendable {
     public enum Mode: Sendable { case batch, each }
-    /// `auto`: high for a backlog, fast for live data.
+    /// `auto`: high unless the core is busy (`BatchTuning`).
     public enum Level: Sendable { case fast, high, auto }
 
     /// The route's name within its uplink.
@@ -79,6 +84,10 @@ public struct RouteOptions: Sendable {
     public var storesQoS0: Bool
     /// In `each` mode on MQTT 5: User Property `t` with the time of receipt.
     public var stamp: Bool
+    /// The most that the route's backlog takes, bits a second on the wire; 0: no limit of its own. See `ReplayLimit`.
+    public var replayBitsPerSecond = 0
+    /// When the route may send; none: always.
+    public var windows: [SendingWindow] = []
 
     public init(
         name: String, priority: EvictionClass = .normal, mode: Mode = .batch, batchBytes: Int = 256 << 10,

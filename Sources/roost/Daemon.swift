@@ -2,8 +2,9 @@ import Glibc
 
 /// The roostd that belongs to this roost.
 enum Daemon {
-    /// Beside this program, else wherever PATH finds it.
+    /// $ROOSTD, else beside this program, else wherever PATH finds it.
     static var program: String {
+        if let chosen = Files.environment("ROOSTD") { return chosen }
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         guard count > 0 else { return "roostd" }

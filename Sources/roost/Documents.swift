@@ -43,6 +43,8 @@ struct StatusDocument: Decodable {
         var budgetBytes: Int64
         var memoryBytes: Int64
         var writtenBytesPerDay: Double?
+        var evictedMessages: Int64?
+        var expiredMessages: Int64?
     }
 
     struct Uplink: Decodable {
@@ -78,6 +80,8 @@ struct QueueDocument: Decodable {
     var oldestSeconds: Double?
     var refused: Int64?
     var orphaned: Bool?
+    /// Messages that will never arrive, by reason.
+    var lost: [String: Int64]?
 }
 
 struct QueuedMessageDocument: Decodable {

@@ -77,18 +77,26 @@ struct QueueCommand: ParsableCommand {
         }
         var table = Table([
             ("route", .left), ("priority", .left), ("messages", .right), ("size", .right), ("oldest", .right),
-            ("refused", .right), ("", .left),
+            ("lost", .left), ("", .left),
         ])
         for queue in shown {
             table.add([
                 .init("\(queue.uplink)/\(queue.route)"), .init(queue.priority),
                 .init(Quantities.count(queue.messages)), .init(Quantities.bytes(queue.bytes)),
                 .init(queue.messages == 0 ? "-" : Quantities.duration(seconds: queue.oldestSeconds)),
-                .init(Quantities.count(queue.refused ?? 0), (queue.refused ?? 0) > 0 ? .red : nil),
+                .init(lost(queue), queue.lost?.isEmpty == false ? .red : nil),
                 .init(queue.orphaned == true ? "orphaned: its route left the file" : "", .yellow),
             ])
         }
         Terminal.say(table.text)
+    }
+
+    /// "3,200 evicted, 1 refused": what will never arrive.
+    private func lost(_ queue: QueueDocument) -> String {
+        let lost = queue.lost ?? [:]
+        guard !lost.isEmpty else { return "-" }
+        return lost.sorted { $0.key < $1.key }.map { "\(Quantities.count($0.value)) \($0.key)" }
+            .joined(separator: ", ")
     }
 
     private func printElement(of body: [UInt8], _ index: Int?) throws {

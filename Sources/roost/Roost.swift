@@ -18,7 +18,7 @@ struct Roost: ParsableCommand {
             """,
         version: "roost 0.1.0",
         groupedSubcommands: [
-            CommandGroup(name: "First", subcommands: [DemoCommand.self]),
+            CommandGroup(name: "First", subcommands: [DemoCommand.self, ProveCommand.self]),
             CommandGroup(
                 name: "Messages",
                 subcommands: [PublishCommand.self, SubscribeCommand.self, RequestResponseCommand.self]),
@@ -28,7 +28,7 @@ struct Roost: ParsableCommand {
                     StatusCommand.self, ClientsCommand.self, QueueCommand.self, UplinkCommand.self, ModulesCommand.self,
                     ReloadCommand.self, LogCommand.self,
                 ]),
-            CommandGroup(name: "Data", subcommands: [StoreCommand.self, IngestCommand.self]),
+            CommandGroup(name: "Data", subcommands: [StoreCommand.self, IngestCommand.self, CoverageCommand.self]),
         ])
 }
 
@@ -37,7 +37,7 @@ enum Main {
     static func main() {
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try Roost.parseAsRoot()
+            var command = try Roost.parseAsRoot(GlobalOptions.moved(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch let failure as Failure {
             if !failure.message.isEmpty { Terminal.complain("roost: \(failure.message)") }

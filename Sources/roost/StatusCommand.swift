@@ -81,6 +81,7 @@ struct StatusScreen {
             row("Waiting", waiting),
             row("Disk", disk),
         ]
+        if let lost { lines.append(row("Lost", lost)) }
         for uplink in status.uplinks { lines.append(row("Uplink", line(of: uplink))) }
         if status.uplinks.isEmpty { lines.append(row("Uplink", Terminal.paint("none configured", .dim))) }
         if !status.warnings.isEmpty { lines.append("") }
@@ -123,6 +124,16 @@ struct StatusScreen {
             text += ", \(Quantities.bytes(Int64(max(0, min(day, 9e18))))) written a day"
         }
         return text
+    }
+
+    /// What the store gave up since the start; nil: nothing.
+    private var lost: String? {
+        let counts = [("evicted", status.store.evictedMessages), ("expired", status.store.expiredMessages)]
+        let told = counts.compactMap { word, count in
+            count.flatMap { $0 > 0 ? "\(Quantities.count($0)) \(word)" : nil }
+        }
+        guard !told.isEmpty else { return nil }
+        return Terminal.paint(told.joined(separator: ", "), .yellow) + " since the start (roost queue says where)"
     }
 
     private func line(of uplink: StatusDocument.Uplink) -> String {

@@ -1,8 +1,19 @@
 import Broker
 import Configuration
 import EventLoop
+import Glibc
 import Store
 import Uplink
+
+/// The thread that calls, which is the loop's.
+private enum LoopThread {
+    /// CPU time that it has used.
+    static var cpuNanoseconds: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}
 
 extension Daemon {
     /// Makes each uplink with a queue for each of its routes, and starts it.
@@ -13,7 +24,7 @@ extension Daemon {
             do throws(UplinkError) {
                 let uplink = try Uplink(
                     options: options, loop: loop, network: network, queues: queues, sink: broker,
-                    storeTime: { [log] in log.clock.now })
+                    storeTime: { [log] in log.clock.now }, cpuTime: { LoopThread.cpuNanoseconds })
                 uplink.onNotice = { [logger] in logger.log(.notice, "uplink \(settings.name): \($0)") }
                 let episodes = LinkEpisodes(logger)
                 uplink.onState = { [unowned uplink] state in episodes.note(uplink, state) }
@@ -48,5 +59,11 @@ extension Daemon {
         } catch {
             throw Failure(exitCode: 1, message: "ingest.topic: \(error)")
         }
+    }
+
+    /// What came in runs that are long over need not be known any more.
+    func forgetReceived() {
+        guard let changes = ingest?.forgetEnded(), !changes.isEmpty else { return }
+        for change in changes { log.lazily(change) }
     }
 }

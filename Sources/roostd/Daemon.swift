@@ -99,6 +99,7 @@ final class Daemon {
         let admin = AdminWiring(settings, broker: broker, logger: logger) { [unowned self] in reload() }
         self.admin = admin
         admin.watch(uplinks)
+        admin.admin.ingest = ingest
         try admin.listen(on: network)
         for listener in settings.listeners {
             let options = ListenerOptions(listener, settings.limits)
@@ -137,6 +138,7 @@ final class Daemon {
     private func scheduleExpiry() {
         loop.schedule(after: .seconds(60)) { [unowned self] in
             log.expire()
+            forgetReceived()
             scheduleExpiry()
         }
     }

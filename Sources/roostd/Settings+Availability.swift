@@ -26,7 +26,6 @@ extension Settings {
             for (index, route) in uplink.routes.enumerated() {
                 let key = "uplink.\(number).route.\(index)"
                 refuse("\(key).ack", route.ack == .upstream, "ack = \"upstream\" is")
-                refuse("\(key).window", route.window != nil, "time windows are")
                 refuse("\(key).keep", route.keep == .latest, "keep = \"latest\" is")
             }
         }
@@ -46,11 +45,8 @@ extension Settings {
         for uplink in uplinks {
             let key = "uplink \(uplink.name)"
             note("\(key): twin", uplink.twin)
-            note("\(key): egress_rate", uplink.egressBitsPerSecond > 0)
-            note("\(key): ingress_rate", uplink.ingressBitsPerSecond > 0)
             for route in uplink.routes {
                 note("\(key): route \(route.placeName): send = \"newest\"", route.send == .newest)
-                note("\(key): route \(route.placeName): replay_rate", route.replayBitsPerSecond > 0)
             }
         }
         return lines

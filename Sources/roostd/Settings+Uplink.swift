@@ -19,6 +19,10 @@ extension UplinkOptions {
             heartbeat: settings.heartbeat, reconnectMin: settings.reconnect.min, reconnectMax: settings.reconnect.max,
             routes: settings.routes.map(RouteOptions.init),
             subscriptions: settings.subscriptions.map(SubscribeOptions.init))
+        egressBitsPerSecond = settings.egressBitsPerSecond
+        egressBurstBits = settings.egressBurstBits
+        ingressBitsPerSecond = settings.ingressBitsPerSecond
+        ingressBurstBits = settings.ingressBurstBits
     }
 
     /// The first line of the file.
@@ -56,6 +60,8 @@ extension RouteOptions {
             mode: settings.mode == .batch ? .batch : .each, batchBytes: settings.batch.bytes,
             batchDelay: settings.batch.delay, level: level, eager: settings.batch.eager, topic: settings.topic,
             storesQoS0: settings.storeQoS0, stamp: settings.stamp)
+        replayBitsPerSecond = settings.replayBitsPerSecond
+        windows = settings.window.map { SendingWindow(startMinute: $0.startMinute, endMinute: $0.endMinute) }
     }
 }
 

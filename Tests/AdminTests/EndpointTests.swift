@@ -22,7 +22,10 @@ import Testing
             + #""retained":0,"messages_received":0,"messages_sent":0,"dropped":0,"#
             + #""queued":{"messages":0,"bytes":0,"oldest_seconds":null},"store":{"bytes":"#
         #expect(text.hasPrefix(start))
-        #expect(text.contains(#","budget_bytes":1073741824,"memory_bytes":0,"written_bytes_per_day":8640000}"#))
+        #expect(
+            text.contains(
+                #","budget_bytes":1073741824,"memory_bytes":0,"written_bytes_per_day":8640000,"#
+                    + #""evicted_messages":0,"expired_messages":0}"#))
         #expect(text.hasSuffix(#""uplinks":[],"warnings":[]}"# + "\n"))
     }
 
@@ -53,9 +56,9 @@ import Testing
         #expect(
             try node.get("/queue")
                 == #"[{"uplink":"cloud","route":"plant","priority":"high","messages":2,"bytes":\#(bytes),"#
-                + #""oldest_seconds":12.5,"refused":0,"orphaned":false},"#
+                + #""oldest_seconds":12.5,"refused":0,"orphaned":false,"lost":{}},"#
                 + #"{"uplink":"cloud","route":"a/+/b","priority":"high","messages":0,"bytes":0,"#
-                + #""oldest_seconds":null,"refused":0,"orphaned":false}]"# + "\n")
+                + #""oldest_seconds":null,"refused":0,"orphaned":false,"lost":{}}]"# + "\n")
         #expect(
             try node.get("/status").contains(
                 #""queued":{"messages":2,"bytes":\#(bytes),"oldest_seconds":12.5}"#))
@@ -113,7 +116,7 @@ import Testing
         let text = try node.get("/queue/cloud%2Fplant/peek?count=2")
 
         #expect(text.contains("plant/1") && text.contains("plant/3") && !text.contains("plant/2"))
-        #expect(try node.get("/queue").contains(#""refused":1,"#))
+        #expect(try node.get("/queue").contains(#""refused":1,"orphaned":false,"lost":{"refused":1}}"#))
         #expect(try node.get("/status").contains("the far end has refused 1 message of cloud/plant"))
     }
 
@@ -141,7 +144,7 @@ import Testing
             node.pass(.seconds(60))
             let queue = try node.get("/queue")
             #expect(queue.contains(#""uplink":"cloud","route":"plant","priority":"high","messages":3,"#))
-            #expect(queue.contains(#""refused":0,"orphaned":true}]"#))
+            #expect(queue.contains(#""refused":0,"orphaned":true,"lost":{}}]"#))
             #expect(
                 try node.get("/status").contains(
                     "3 messages for cloud/plant, which is no longer configured (roost queue 'cloud/plant' drop)"))

@@ -93,6 +93,26 @@ import Testing
         #expect(systemTopics(of: node)["$SYS/broker/uplink/cloud/state"] == "1")
     }
 
+    /// What will never arrive is told everywhere by the same numbers.
+    @Test func lostMessagesAreCountedAlikeEverywhere() throws {
+        let node = try Node(directory.path)
+        for number in 1...3 { node.publish("plant/\(number)", "x") }
+        node.broker.systemTopics.uplinks = { [("cloud", false)] }
+        node.queues[0].refuse(node.queues[0].stream.numbering, number: 2)
+        node.queues[0].dropAll()
+        node.broker.publishSystemTopics()
+
+        let queue = try node.get("/queue")
+        let metrics = try node.get("/metrics")
+
+        // One number was a gap before all was dropped: it counts for the first reason alone.
+        let labels = #"uplink="cloud",route="plant",priority="high",reason="#
+        #expect(queue.contains(#""lost":{"dropped":2,"refused":1}"#), "\(queue)")
+        #expect(metrics.contains("roost_queue_lost_messages_total{\(labels)\"dropped\"} 2"), "\(metrics)")
+        #expect(metrics.contains("roost_queue_lost_messages_total{\(labels)\"refused\"} 1"))
+        #expect(systemTopics(of: node)["$SYS/broker/uplink/cloud/lost/messages"] == "3")
+    }
+
     @Test func onlyNewsIsPublished() throws {
         let node = try Node(directory.path)
         node.broker.publishSystemTopics()

@@ -13,7 +13,7 @@ import Uplink
 
     private final class Nowhere: MessageSink {
         func publish(_ message: PublishView, from origin: Broker.Origin, settled: @escaping (ReasonCode) -> Void) {}
-        func ingest(_ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void) {}
+        func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool { false }
     }
 
     @Test func followsTheLink() throws {

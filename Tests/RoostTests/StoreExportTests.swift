@@ -17,7 +17,7 @@ import Uplink
         }
         return SegmentWrite(
             stream: StreamID(rawValue: stream), first: first, count: payloads.count, packets: packets,
-            index: index.bytes, receivedAt: 1000, oldestExpiry: .max)
+            index: index.bytes, receivedAt: 1000, expiry: .max)
     }
 
     private func stream(_ number: Int64, _ kind: StreamRecord.Kind) -> StreamRecord {

@@ -36,7 +36,7 @@ enum Sample {
         }
         return SegmentWrite(
             stream: StreamID(rawValue: stream), first: first, count: count, packets: packets, index: index.bytes,
-            receivedAt: start, oldestExpiry: .max)
+            receivedAt: start, expiry: .max)
     }
 
     static func route(

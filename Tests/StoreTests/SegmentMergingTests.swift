@@ -9,7 +9,7 @@ import Testing
         return SegmentWrite(
             stream: StreamID(rawValue: stream), first: first, count: sequences.count,
             packets: Array(repeating: UInt8(truncatingIfNeeded: first), count: bytes), index: index.bytes,
-            receivedAt: Int64(sequences[0]) * 10, oldestExpiry: Int64(1000 - first))
+            receivedAt: Int64(sequences[0]) * 10, expiry: Int64(1000 - first))
     }
 
     private func group(_ segments: SegmentWrite...) -> CommitGroup {
@@ -37,7 +37,7 @@ import Testing
         #expect(merged[0].packets == [1, 1, 1, 3, 3, 3, 4, 4, 4])
         #expect(entries(merged[0]) == [5, 9, 10, 12, 20])
         #expect(merged[0].receivedAt == 50)
-        #expect(merged[0].oldestExpiry == 996)
+        #expect(merged[0].expiry == 999)
     }
 
     @Test func aHoleIsNeverBridged() {

@@ -107,3 +107,14 @@ struct SeededNumbers: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 }
+
+/// Of PUBLISH packets end to end.
+func payloads(of packets: UnsafeRawBufferPointer) -> [String] {
+    var payloads: [String] = []
+    var rest = packets
+    while let packet = try? readFrame(rest, maximum: .max), let view = try? PublishView(packet, version: .v5) {
+        payloads.append(Inner(view).payload)
+        rest = UnsafeRawBufferPointer(rebasing: rest[packet.length...])
+    }
+    return payloads
+}

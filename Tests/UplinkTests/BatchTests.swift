@@ -71,7 +71,7 @@ import Testing
 
         #expect(pclose(pipe) == 0)
         printed.withUnsafeBytes { bytes in
-            #expect(PacketSequence(bytes).map { Inner($0).payload } == samples.map(\.payload))
+            #expect(payloads(of: bytes) == samples.map(\.payload))
         }
     }
 

@@ -171,6 +171,6 @@ private final class Listening: MQTTClientDelegate {
         cloud.broker.receiver = ingest
         pass(.seconds(10))
         #expect(uplink.state == .connected)
-        #expect(ingest.messages == 1)
+        #expect(ingest.figures.messages == 1)
     }
 }

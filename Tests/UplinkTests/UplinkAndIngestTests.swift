@@ -28,16 +28,17 @@ private final class Cloud: MessageSink, BatchPublisher {
         settled(.success)
     }
 
-    func ingest(_ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void) {
-        guard !isFull else { return committed(false) }
-        let payloads = messages.map { String(decoding: $0.publish.payload, as: UTF8.self) }
+    func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool {
+        guard !isFull else { return false }
+        let payloads = messages.map { String(decoding: $0.payload, as: UTF8.self) }
         waiting.append { [unowned self] in
             delivered += payloads
             for change in changes {
                 if case .state(.receiver, let key, let value) = change { stored[key] = value }
             }
-            committed(true)
+            committed()
         }
+        return true
     }
 
     func commit() {
@@ -114,6 +115,6 @@ private final class Cloud: MessageSink, BatchPublisher {
         #expect(world.queues[0].messages == 0)
         #expect(arrived == Array(1...max(sent, 1)))
         let key = ReceiverKey(node: "pump-7", route: "cloud/plant", run: BatchRun(epoch: 0xABCD))
-        #expect(cloud.ingest?.states[key]?.received.intervals == [1...UInt64(sent)])
+        #expect(cloud.ingest?.states[key]?.received == [1...UInt64(sent)])
     }
 }

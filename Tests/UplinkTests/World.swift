@@ -111,7 +111,8 @@ final class CollectingSink: MessageSink {
         if answersAtOnce { settled(.success) } else { waiting.append(settled) }
     }
 
-    func ingest(_ messages: [IngestedMessage], changes: [Change], committed: @escaping (Bool) -> Void) {
-        committed(true)
+    func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool {
+        committed()
+        return true
     }
 }

@@ -43,4 +43,17 @@ bool linux_peer_credentials(int socket, pid_t *process, uid_t *user, gid_t *grou
 /// The peer's supplementary groups (SO_PEERGROUPS), and how many; -1: more than `count`, or not known.
 int linux_peer_groups(int socket, gid_t *groups, unsigned count);
 
+/// Gives this process a mount namespace of its own: what it mounts nobody else sees, and goes with its last process. Needs
+/// CAP_SYS_ADMIN and a process of one thread. 0, or -1 and errno.
+int linux_private_mounts(void);
+
+/// The most bytes that a file written by `process` may have (RLIMIT_FSIZE); 0: as many as it likes. 0, or -1 and errno.
+int linux_limit_file_size(pid_t process, unsigned long long bytes);
+
+/// Makes this process the one that inherits its descendants' orphans, and so can wait for them.
+void linux_adopt_orphans(void);
+
+/// Pages of a file that are in memory and not on the disk yet (cachestat, Linux 6.5); -1 where the kernel can't tell.
+long linux_dirty_pages(int descriptor);
+
 #endif

@@ -43,7 +43,7 @@ extension Checks {
             findings.report("a route has no share group", path: "\(path).filter")
         }
         if route.ack == .upstream {
-            if route.window != nil {
+            if !route.window.isEmpty {
                 findings.report(
                     "\"upstream\" cannot be had with window: a publisher would wait for it", path: "\(path).ack")
             }

@@ -126,11 +126,21 @@ extension Kind where Value == UplinkURL {
     }
 }
 
-extension Kind where Value == DailyWindow {
-    static var window: Kind {
+extension Kind where Value == [DailyWindow] {
+    /// "22:00-06:00", or several with commas between; the empty text is none.
+    static var windows: Kind {
         Kind(
-            read: { (node) throws(Refusal) in try DailyWindow(try Kind<String>.text.read(node)) },
-            write: { .string($0.description) })
+            read: { (node) throws(Refusal) in
+                let text = try Kind<String>.text.read(node)
+                guard !text.isEmpty else { return [] }
+                var windows: [DailyWindow] = []
+                for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+                    let spaceless = part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
+                    windows.append(try DailyWindow(String(spaceless)))
+                }
+                return windows
+            },
+            write: { .string($0.map(\.description).joined(separator: ", ")) })
     }
 }
 

@@ -24,6 +24,10 @@ extension UplinkSettings {
         if routes.isEmpty, subscriptions.isEmpty, !twin {
             warnings.append("neither routes nor subscriptions, so nothing is carried")
         }
+        for (name, rate) in [("egress_rate", egressBitsPerSecond), ("ingress_rate", ingressBitsPerSecond)]
+        where rate > 0 && rate < 1000 {
+            warnings.append("\(name) is \(rate) bits a second: one message takes minutes")
+        }
         let plain = urls.filter { !$0.usesTLS }
         if !tls.certificate.isEmpty, plain.count == urls.count {
             warnings.append("tls.certificate is not used, no url is mqtts or wss")

@@ -21,8 +21,8 @@ public struct RouteSettings: Sendable, Equatable {
     public var budgetBytes: Int?
     /// User Property `t` with the time of receipt (`each` mode, MQTT 5).
     public var stamp = false
-    /// When it may send; nil: always.
-    public var window: DailyWindow?
+    /// When it may send, local time; empty: always.
+    public var window: [DailyWindow] = []
     /// nil: the store's.
     public var ttl: Duration?
 
@@ -104,7 +104,7 @@ extension RouteSettings: SettingsTable {
         fields.value("replay_rate", &replayBitsPerSecond, .rate)
         fields.value("budget", &budgetBytes, .optional(.size(in: (1 << 20) ... .max)))
         fields.value("stamp", &stamp, .flag)
-        fields.value("window", &window, .optional(.window))
+        fields.value("window", &window, .windows)
         fields.value("ttl", &ttl, .optional(.time(in: .seconds(1) ... .longest)))
     }
 }

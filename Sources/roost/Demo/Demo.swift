@@ -134,7 +134,7 @@ final class Demo {
 
     func restoreLink() {
         guard let since = cutSince else { return }
-        relay.restore()
+        do throws(NetworkError) { try relay.restore() } catch { return fail(.refused("the link: \(error)")) }
         cutTime += loop.now - since
         cutSince = nil
     }

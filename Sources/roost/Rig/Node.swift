@@ -1,6 +1,6 @@
 import Glibc
 
-/// A roostd that the demo runs: its directory, its configuration, and the process, which may live several times.
+/// A roostd that is run here: its directory, its configuration, and the process, which may live several times.
 final class Node {
     /// How a life ended.
     enum End: Equatable {
@@ -11,6 +11,12 @@ final class Node {
     let name: String
     let directory: String
     let port: UInt16
+    /// Where it keeps its data; a directory of its own, unless told otherwise before `prepare`.
+    var data: String
+    /// Its admin socket.
+    var socket: String
+    /// Beside `-c FILE`.
+    var arguments: [String] = []
     private(set) var pid: pid_t = 0
     /// Processes started.
     private(set) var lives = 0
@@ -21,7 +27,6 @@ final class Node {
     private var latestDiskBytes: UInt64 = 0
 
     var isRunning: Bool { pid != 0 }
-    var socket: String { "\(directory)/admin.sock" }
     var configuration: String { "\(directory)/roost.toml" }
     private var log: String { "\(directory)/log" }
 
@@ -29,6 +34,8 @@ final class Node {
         self.name = name
         directory = "\(parent)/\(name)"
         self.port = port
+        data = "\(parent)/\(name)/data"
+        socket = "\(parent)/\(name)/admin.sock"
     }
 
     /// Makes the directory, and writes `roost.toml`: what every node has, then `text`.
@@ -36,7 +43,7 @@ final class Node {
         let whole = """
             [node]
             id = "\(name)"
-            data = "\(directory)/data"
+            data = "\(data)"
 
             [[listener]]
             bind = "127.0.0.1:\(port)"
@@ -55,7 +62,7 @@ final class Node {
     }
 
     func start() throws {
-        pid = try Child.start(Daemon.program, ["-c", configuration], log: log)
+        pid = try Child.start(Daemon.program, ["-c", configuration] + arguments, log: log)
         lives += 1
         isEnding = false
         latestDiskBytes = 0
@@ -71,7 +78,9 @@ final class Node {
     private func signal(_ number: Int32) {
         guard pid != 0 else { return }
         isEnding = true
-        _ = Glibc.kill(pid, number)
+        measure()
+        // roostd may be a script that runs the real one.
+        _ = Glibc.kill(-pid, number)
     }
 
     /// What has become of the process: nil while it runs. Reads its disk counter for the last time before it is gone.
@@ -85,6 +94,8 @@ final class Node {
         latestDiskBytes = 0
         var status: Int32 = 0
         waitpid(pid, &status, 0)
+        // Orphans of its group hold the data directory until they are gone; they are ours where we adopt them.
+        while waitpid(-pid, nil, 0) > 0 || errno == EINTR {}
         Leftovers.remove(process: pid)
         pid = 0
         let number = status & 0x7F

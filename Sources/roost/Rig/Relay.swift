@@ -2,14 +2,21 @@ import EventLoop
 
 /// The link between edge and cloud: a TCP relay that counts every byte it takes from either side, and that can be cut. A cut
 /// link is a black hole: bytes vanish without an error, connections stay open and lead nowhere, the way a lost mobile network
-/// looks from a node. When it is restored, what was open is reset, and the next attempt gets through.
+/// looks from a node. Or it refuses: connections are closed, and nobody listens. When it is restored, what was open is reset,
+/// and the next attempt gets through.
 final class Relay {
+    /// How a link is cut.
+    enum Cut {
+        case silent, refusing
+    }
+
     private let loop: EventLoop
     private let network: any Network
     private let cloud: Endpoint
     private var listener: (any Listener)?
     private var pairs: [ObjectIdentifier: RelayPair] = [:]
     private(set) var isCut = false
+    private var port: UInt16 = 0
     /// Bytes that the edge and the cloud have put on the link, both ways.
     fileprivate(set) var bytes: UInt64 = 0
 
@@ -19,17 +26,29 @@ final class Relay {
         self.cloud = cloud
     }
 
-    /// Listens on a free port of the loopback, and says which.
-    func listen() throws(NetworkError) -> UInt16 {
-        let opened = try network.listen(.tcp(host: "127.0.0.1", port: 0)) { [weak self] stream in self?.accept(stream) }
+    /// Listens on the loopback, on a free port if that is 0, and says on which.
+    @discardableResult
+    func listen(port: UInt16 = 0) throws(NetworkError) -> UInt16 {
+        let wanted = Endpoint.tcp(host: "127.0.0.1", port: port)
+        let opened = try network.listen(wanted) { [weak self] stream in self?.accept(stream) }
         listener = opened
-        guard case .tcp(_, let port) = opened.endpoint else { return 0 }
-        return port
+        guard case .tcp(_, let found) = opened.endpoint else { return 0 }
+        self.port = found
+        return found
     }
 
-    func cut() { isCut = true }
+    func cut(_ how: Cut = .silent) {
+        isCut = true
+        guard how == .refusing else { return }
+        listener?.close()
+        listener = nil
+        for pair in pairs.values { pair.close() }
+        pairs = [:]
+    }
 
-    func restore() {
+    /// - Throws: the port has been taken by somebody else while the link refused.
+    func restore() throws(NetworkError) {
+        if listener == nil { try listen(port: port) }
         isCut = false
         for pair in pairs.values where pair.isStale { pair.close() }
         pairs = pairs.filter { !$0.value.isStale }

@@ -1,30 +1,31 @@
 import Glibc
 
-/// The few things the demo does with files.
+/// The few things that the demo and the proof do with files.
 enum Files {
     /// A new directory, on a real disk if there is one: writing to memory would show nothing of what a disk does.
     static func makeDirectory(under chosen: String?) throws -> (path: String, isOnDisk: Bool) {
         let usual = ["/var/tmp", environment("TMPDIR"), environment("HOME"), "/tmp"].compactMap { $0 }
-        let candidates = chosen.map { [$0] } ?? usual.filter(isOnDisk) + usual
+        return try makeDirectory(in: chosen.map { [$0] } ?? usual.filter(isOnDisk) + usual, for: "demo")
+    }
+
+    /// - Parameter purpose: the word in its name.
+    static func makeDirectory(in candidates: [String], for purpose: String) throws -> (path: String, isOnDisk: Bool) {
         for candidate in candidates {
-            var template = Array("\(candidate)/roost-demo-XXXXXX".utf8CString)
+            var template = Array("\(candidate)/roost-\(purpose)-XXXXXX".utf8CString)
             guard mkdtemp(&template) != nil else { continue }
             let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
             return (path, isOnDisk(candidate))
         }
         throw Failure.refused(
-            "no directory for the demo's data: \(candidates.joined(separator: ", ")) can't be written. Try --dir PATH")
+            "no directory for the \(purpose)'s data: \(candidates.joined(separator: ", ")) can't be written. Try --dir PATH"
+        )
     }
 
     /// Whether the file system that holds `path` lives anywhere but in memory, as far as the kernel says (proc(5), mountinfo).
     static func isOnDisk(_ path: String) -> Bool {
         var information = stat()
         guard stat(path, &information) == 0 else { return false }
-        // glibc's makedev(3): the halves of both numbers are interleaved.
-        let number = information.st_dev
-        let major = (number >> 8) & 0xFFF | (number >> 32) & ~0xFFF
-        let minor = number & 0xFF | (number >> 12) & ~0xFF
-        let device = "\(major):\(minor & 0xFFFF_FFFF)"
+        let device = "\(DeviceNumber(information.st_dev))"
         for line in (read("/proc/self/mountinfo") ?? "").split(separator: "\n") {
             let words = line.split(separator: " ")
             guard words.count > 2, words[2] == device, let dash = words.firstIndex(of: "-") else { continue }
