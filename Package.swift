@@ -70,7 +70,7 @@ let package = Package(
         tests("EventLoopTests", ["EventLoop"]),
         tests("MQTTTests", ["MQTT"]),
         tests("ConfigurationTests", ["Configuration"]),
-        tests("StoreTests", ["Store", "EventLoop", "MQTT"]),
+        tests("StoreTests", ["Store", "EventLoop", "MQTT"], exclude: ["Databases"]),
         tests("BrokerTests", ["Broker", "Store", "EventLoop", "MQTT"]),
         tests("ClientTests", ["Client", "EventLoop", "MQTT"]),
         tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),

@@ -87,6 +87,11 @@ extension Admin {
             "Messages acknowledged before they were on disk (store.durability = relaxed).", log.acknowledgedInMemory)
         text.add("roost_store_expired_messages_total", .counter, "Messages that were too old.", log.expiredMessages)
         text.add(
+            "roost_store_corrupt_messages_total", .counter, "Messages lost to damage on the disk.", log.corruptMessages)
+        text.add(
+            "roost_store_salvages_total", .counter,
+            "Damaged databases replaced by what could be saved of them.", log.salvages)
+        text.add(
             "roost_disk_written_bytes_total", .counter, "Bytes this process has had written to storage.",
             disk.writtenBytes)
         text.add("roost_clock_set", .gauge, "1 once the date is known.", log.clock.isSet ? 1 : 0)

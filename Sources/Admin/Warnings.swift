@@ -31,12 +31,32 @@ extension Admin {
             warnings.append(
                 Warning(text: "memory for messages is full: publishers wait (store.memory)", isDegrading: true))
         }
+        warnings += damageWarnings
         if log.evictedMessages > 0 {
             warnings.append(
                 Warning(
                     text:
                         "evicted since the start: \(Self.messages(log.evictedMessages)); store.budget, or the route's, "
                         + "was too small", isDegrading: false))
+        }
+        return warnings
+    }
+
+    /// Until the next start: what was lost doesn't come back, and a disk that damages once does so again.
+    private var damageWarnings: [Warning] {
+        var warnings: [Warning] = []
+        if let salvage = log.lastSalvage {
+            let kept = salvage.evidence.map { "; the damaged file is kept as \($0)" } ?? ""
+            warnings.append(
+                Warning(
+                    text: "the database was damaged and what is readable was saved (\(salvage.reason)): "
+                        + "\(salvage.summary)\(kept). Check the disk", isDegrading: true))
+        }
+        if log.corruptMessages > (log.lastSalvage?.lostMessages ?? 0) {
+            warnings.append(
+                Warning(
+                    text: "damaged on the disk and lost since the start: \(Self.messages(log.corruptMessages)). "
+                        + "Check the disk (roost store check)", isDegrading: true))
         }
         return warnings
     }

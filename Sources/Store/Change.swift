@@ -9,6 +9,8 @@ public enum StateKind: Int, Sendable, CaseIterable {
     /// Runs of a route that ended, until a batch has carried the news.
     case ended
     case twin
+    /// The node's id, under an empty key: for those who read the database without its configuration.
+    case node
 }
 
 /// A change to an ordinary table, made in the same transaction as the segments of its group, in the order given.

@@ -6,6 +6,12 @@ extension Database {
         try enforceRouteBudgets(&lost)
         let budget = options.budgetBytes
         var used = try fairlyUsed()
+        if used > budget, evidenceBytes > 0, let directory {
+            // What is kept of a damaged database goes before any message.
+            _ = directory.trimEvidence(to: budget - (used - evidenceBytes))
+            evidenceBytes = directory.evidence.reduce(0) { $0 + $1.bytes }
+            used = try fairlyUsed()
+        }
         if used > budget {
             // A little more than needed, or every commit would evict; not much, or one commit would take long.
             let target = budget - min(budget / 50, 4 << 20)
@@ -31,7 +37,7 @@ extension Database {
     /// than twice that, since what one large transaction added leaves by itself.
     private func fairlyUsed() throws(SQLiteError) -> Int {
         let wal = max(options.walBytes, min(walBytes, 2 * options.walBytes))
-        return try usedPages() + wal + ballastBytes
+        return try usedPages() + wal + ballastBytes + evidenceBytes
     }
 
     /// A route's budget is over all its runs and lanes, in bytes of packets as the queue's figures have them.

@@ -22,7 +22,7 @@ extension Database {
             usedBytes = try usedPages()
             return removed
         } then: { removed in
-            usedBytes += walBytes + ballastBytes
+            usedBytes += walBytes + ballastBytes + evidenceBytes
             return (usedBytes, removed)
         }
     }

@@ -37,9 +37,9 @@ extension Database {
         }
     }
 
-    /// Used pages, the WAL and the ballast; within a transaction with what it has done so far.
+    /// Used pages, the WAL, the ballast and what is kept of a damaged database; within a transaction with what it has done so far.
     func used() throws(StoreError) -> Int {
-        do throws(SQLiteError) { return try usedPages() + walBytes + ballastBytes } catch {
+        do throws(SQLiteError) { return try usedPages() + walBytes + ballastBytes + evidenceBytes } catch {
             throw Self.storeError(error, path: filePath)
         }
     }

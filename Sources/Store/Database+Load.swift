@@ -58,6 +58,7 @@ extension Database {
             counters[stream]?.oldest = nil
             let last = try header(below: keys.upperBound, of: stream)
             counters[stream]?.lastKey = last?.key
+            counters[stream]?.lastNumber = last?.last ?? 0
             uncounted += rows.count
         }
     }

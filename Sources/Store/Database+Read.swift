@@ -5,12 +5,16 @@ extension Database {
     /// packets are read; at least one where there is one.
     ///
     /// A segment that doesn't verify is left out, moved to the quarantine table and reported.
+    ///
+    /// - Parameter skipsDamage: reads on behind pages that SQLite can't read, and reports the stretch; else throws `corrupt`,
+    ///   since a salvage may find more than is told by what is missing.
     public func read(
-        stream: StreamID, from: UInt64, maximumBytes: Int
+        stream: StreamID, from: UInt64, maximumBytes: Int, skipsDamage: Bool = true
     ) throws(StoreError) -> (segments: [StoredSegment], removed: [Removal]) {
         var found = Found()
         do throws(SQLiteError) {
-            try read(stream.rawValue, from: from, maximumBytes: maximumBytes, into: &found)
+            try read(
+                stream.rawValue, from: from, maximumBytes: maximumBytes, skipsDamage: skipsDamage, into: &found)
         } catch { throw Self.storeError(error, path: filePath) }
         guard !found.corrupt.isEmpty, !isReadOnly else { return (found.segments, found.unreadable) }
         // A disk that can't take the move now must not keep the good segments from their reader: it is made at the next read.
@@ -31,16 +35,18 @@ extension Database {
     }
 
     private func read(
-        _ stream: Int64, from: UInt64, maximumBytes: Int, into found: inout Found
+        _ stream: Int64, from: UInt64, maximumBytes: Int, skipsDamage: Bool, into found: inout Found
     ) throws(SQLiteError) {
         let end = SegmentRow.keys(of: stream).upperBound
         var next = SegmentRow.key(stream, from)
-        if let before = try? header(below: next, of: stream), before.last >= from { next = before.key }
+        do throws(SQLiteError) {
+            if let before = try header(below: next, of: stream), before.last >= from { next = before.key }
+        } catch { if !skipsDamage { throw error } }
         while next <= end {
             do throws(SQLiteError) {
                 return try readOn(&next, end: end, maximumBytes: maximumBytes, into: &found)
             } catch {
-                guard error.primaryCode == SQLITE_CORRUPT else { throw error }
+                guard error.primaryCode == SQLITE_CORRUPT, skipsDamage else { throw error }
                 if let row = try? headers(in: next...end, limit: 1).first {
                     found.corrupt.append(row)
                     next = row.key + 1
@@ -73,7 +79,7 @@ extension Database {
     }
 
     /// The first segment behind a damaged page: further and further on until one reads, then back in halves.
-    private func readable(above key: Int64, end: Int64) -> SegmentRow? {
+    func readable(above key: Int64, end: Int64) -> SegmentRow? {
         var bad = key
         var step: Int64 = 1
         while bad < end {

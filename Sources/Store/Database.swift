@@ -15,6 +15,8 @@ public final class Database {
     let connection: Connection
     /// nil for a simulated disk, for readers, and once closed: the lock goes with it.
     private(set) var directory: DatabaseDirectory?
+    /// Of damaged databases that are kept beside this one.
+    var evidenceBytes = 0
     let compressor = LZ4Compressor()
     let decompressor = LZ4Decompressor()
     /// nil once closed.
@@ -43,7 +45,9 @@ public final class Database {
         path: String, options: DatabaseOptions = DatabaseOptions()
     ) throws(StoreError) -> Database {
         let directory: DatabaseDirectory? = options.vfs == nil ? try DatabaseDirectory(path: path) : nil
+        if let directory { try prepare(directory, options) }
         let database = try Database(path: path, options: options, directory: directory)
+        database.settleEvidence()
         database.restoreBallast()
         database.usedBytes = try database.used()
         return database
@@ -113,7 +117,9 @@ public final class Database {
             PRAGMA journal_size_limit = \(options.walBytes)
             """)
         connection.takeOverCheckpoints()
-        if found < Schema.version { try Schema.migrate(connection, from: found) }
+        // One without room for checksums stays what it is until there is room to rewrite it.
+        let wanted = found == 0 || found >= Schema.checksums ? Schema.version : Schema.checksums - 1
+        if found < wanted { try Schema.migrate(connection, from: found, to: wanted) }
         // What a crash left in the WAL moves to the database now, where nobody waits. A full disk may refuse: then the log
         // goes on where it ends, and reads are answered.
         do throws(SQLiteError) {

@@ -26,6 +26,11 @@ extension Log {
             onHealth?(nil)
         case .withdrawn(let groups):
             takeBack(groups)
+        case .salvaged(let report):
+            isSalvaging = true
+            take(report.removals)
+            isSalvaging = false
+            noteSalvage(report)
         case .closed:
             closed?()
             closed = nil
@@ -54,7 +59,8 @@ extension Log {
             switch removal.reason {
             case .evicted: evictedMessages += removal.last - removal.first + 1
             case .expired: expiredMessages += removal.last - removal.first + 1
-            case .corrupt, .unstored: break
+            case .corrupt: noteCorrupt(removal.last - removal.first + 1)
+            case .unstored: break
             }
             guard let stream = streams[removal.stream] else { continue }
             onRemoval?(stream.record, removal)

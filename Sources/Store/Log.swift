@@ -110,6 +110,15 @@ public final class Log {
     public internal(set) var submittedGroups: UInt64 = 0
     public internal(set) var evictedMessages: UInt64 = 0
     public internal(set) var expiredMessages: UInt64 = 0
+    /// Messages that were damaged on disk and are lost.
+    public internal(set) var corruptMessages: UInt64 = 0
+    /// Damaged databases that were replaced by what could be saved of them.
+    public internal(set) var salvages: UInt64 = 0
+    /// The last of them; nil: the database has been whole since the start.
+    public internal(set) var lastSalvage: SalvageReport?
+    var isSalvaging = false
+    /// Told of damage on the disk that something was lost to, or nearly.
+    public var onDamage: ((StoreDamage) -> Void)?
     var closed: (() -> Void)?
     /// Told what left the log before its destinations had it.
     public var onRemoval: ((StreamRecord, Removal) -> Void)?

@@ -12,13 +12,18 @@ final class Connection {
         frames = .allocate(capacity: 1)
         frames.initialize(to: 0)
         var opened: OpaquePointer?
-        let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs)
+        guard let checked = PageChecksums.vfs(over: vfs) else {
+            frames.deallocate()
+            throw SQLiteError(code: SQLITE_ERROR, message: "no such VFS")
+        }
+        let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, checked)
         guard code == SQLITE_OK, let opened else {
             let error = SQLiteError(code, of: opened)
             sqlite3_close_v2(opened)
             throw error
         }
         handle = opened
+        reserveChecksums()
     }
 
     deinit {
@@ -42,10 +47,19 @@ final class Connection {
             }, frames)
     }
 
+    /// Reserves room for `PageChecksums` in a new database, and in what `VACUUM INTO` makes of an old one.
+    func reserveChecksums() {
+        var count = Int32(PageChecksums.byteCount)
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_RESERVE_BYTES, &count)
+    }
+
     var walFrames: Int {
         get { frames.pointee }
         set { frames.pointee = newValue }
     }
+
+    /// Rows that the last statement inserted, changed or deleted.
+    var changes: Int { Int(sqlite3_changes(handle)) }
 
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 

@@ -59,6 +59,15 @@ struct Statement: ~Copyable {
         sqlite3_reset(handle)
     }
 
+    var columnCount: Int32 { sqlite3_column_count(handle) }
+
+    /// What went wrong with the last call on this connection, such as a column whose pages can't be read.
+    var error: SQLiteError? {
+        let database = sqlite3_db_handle(handle)
+        let code = sqlite3_errcode(database)
+        return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? nil : SQLiteError(code, of: database)
+    }
+
     func reset() { sqlite3_reset(handle) }
 
     func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }

@@ -15,12 +15,14 @@
 enum Schema {
     /// "Roos".
     static let applicationID: Int64 = 0x526F_6F73
-    static let version = 2
+    static let version = 3
+    /// From this version on every page has a checksum, so that upgrading an older database rewrites it (`Database.rewrite`).
+    static let checksums = 3
 
     /// Bits of a segment's key that hold its first number.
     static let numberBits: Int64 = 40
 
-    /// `steps[n]` makes version n + 1 of version n.
+    /// `steps[n]` makes version n + 1 of version n, in a database that has room for checksums.
     static let steps: [String] = [
         """
         CREATE TABLE segment(
@@ -61,11 +63,12 @@ enum Schema {
         CREATE INDEX segment_expiry ON segment(expiry)
             WHERE format = \(SegmentRow.lz4Frame) AND expiry < \(Int64.max);
         """,
+        "",
     ]
 
-    /// Brings the tables to `version`, each step in a transaction of its own.
-    static func migrate(_ connection: Connection, from found: Int) throws(SQLiteError) {
-        for (step, sql) in steps.enumerated().dropFirst(found) {
+    /// Brings the tables to a version, each step in a transaction of its own.
+    static func migrate(_ connection: Connection, from found: Int, to wanted: Int = version) throws(SQLiteError) {
+        for (step, sql) in steps.enumerated().prefix(wanted).dropFirst(found) {
             try connection.execute("BEGIN IMMEDIATE; \(sql) PRAGMA user_version = \(step + 1); COMMIT")
         }
     }

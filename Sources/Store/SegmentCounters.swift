@@ -9,6 +9,8 @@ struct SegmentCounters {
     var bytes = 0
     /// The last segment on disk.
     var lastKey: Int64?
+    /// The highest number that was ever seen on disk.
+    var lastNumber: UInt64 = 0
     /// The first segment on disk, where it is known: eviction compares these.
     var oldest: SegmentRow?
     /// The row in `stream` differs, other than by segments added.
@@ -25,6 +27,7 @@ struct SegmentCounters {
         messages += row.count
         bytes += row.raw
         lastKey = row.key
+        lastNumber = max(lastNumber, row.last)
         grown = true
     }
 

@@ -71,6 +71,8 @@ public enum StoreReport: Sendable {
     case recovered
     /// These will not be written unless they are submitted again. Nothing that was submitted later was tried before.
     case withdrawn([CommitGroup])
+    /// The database was damaged: what is readable was saved into a new one, with which the writer goes on.
+    case salvaged(SalvageReport)
     case closed
 }
 

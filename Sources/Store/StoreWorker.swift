@@ -18,6 +18,10 @@ final class StoreWorker {
     /// Reads that the database could not be opened for.
     private var waiting: [StoreJobs.Read] = []
     private var lastError: StoreError?
+    /// By stream, the highest number on disk, as the database knew before it failed.
+    private var expected: [Int64: UInt64] = [:]
+    /// In this episode, so that a disk that damages what is written isn't copied without end.
+    private var hasSalvaged = false
 
     init(database: Database, report: @escaping (StoreReport) -> Void) {
         path = database.path
@@ -43,14 +47,28 @@ final class StoreWorker {
         guard isFailing else { return }
         do throws(StoreError) {
             if case .full = lastError { try makeRoom() }
+            try salvageIfDamaged()
             try writePending()
         } catch { fail(error) }
     }
 
-    /// Whether a further attempt makes sense at once: the ballast has not been given up yet.
-    var hasSpaceToGive: Bool {
-        if case .full = lastError, isFailing { return (directory?.ballastBytes ?? 0) > 0 }
-        return false
+    /// Whether a further attempt makes sense at once: the ballast has not been given up yet, or there is something to save.
+    var hasMoreToTry: Bool {
+        guard isFailing, let lastError, let directory else { return false }
+        if case .full = lastError { return directory.ballastBytes > 0 }
+        return lastError.isDamage && !hasSalvaged
+    }
+
+    /// What is readable is saved into a new database, on this thread: meanwhile nothing is acknowledged that must be kept.
+    private func salvageIfDamaged() throws(StoreError) {
+        guard let lastError, lastError.isDamage, !hasSalvaged, let directory, options.vfs == nil else { return }
+        hasSalvaged = true
+        // A read may have opened it again meanwhile.
+        try? database?.closeAfterFailure()
+        database = nil
+        let saved = try Database.salvage(
+            in: directory, options: options, because: lastError.damageText, expected: expected)
+        report(.salvaged(saved))
     }
 
     /// Commits what waits; in a failing episode it waits for `retry`.
@@ -94,6 +112,7 @@ final class StoreWorker {
     private func recover() {
         isFailing = false
         lastError = nil
+        hasSalvaged = false
         report(.recovered)
         let reads = waiting
         waiting = []
@@ -106,13 +125,19 @@ final class StoreWorker {
             isFailing = true
             report(.failing(error))
         }
-        do throws(StoreError) { try database?.closeAfterFailure() } catch { lastError = error }
+        if let database {
+            expected.merge(database.counters.mapValues(\.lastNumber)) { max($0, $1) }
+        }
+        do throws(StoreError) { try database?.closeAfterFailure() } catch {
+            if lastError?.isDamage != true { lastError = error }
+        }
         database = nil
     }
 
     private func opened() throws(StoreError) -> Database {
         if let database { return database }
         let opened = try Database(path: path, options: options, directory: directory)
+        opened.settleEvidence()
         database = opened
         return opened
     }
@@ -120,7 +145,8 @@ final class StoreWorker {
     private func answer(_ read: StoreJobs.Read) {
         do throws(StoreError) {
             let (segments, removed) = try opened().read(
-                stream: read.stream, from: read.from, maximumBytes: read.maximumBytes)
+                stream: read.stream, from: read.from, maximumBytes: read.maximumBytes,
+                skipsDamage: options.vfs != nil || hasSalvaged)
             report(.read(tag: read.tag, segments: segments, removed: removed))
         } catch {
             waiting.append(read)

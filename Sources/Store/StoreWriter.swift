@@ -63,7 +63,7 @@ public final class StoreWriter: StoreEngine, Sendable {
             if case .commit(let groups) = work {
                 gathering.end(messages: groups.reduce(0) { $0 + $1.messages }, waiting: jobs.waitingMessages)
             }
-            if worker.hasSpaceToGive { worker.retry() }
+            while worker.hasMoreToTry { worker.retry() }
             if case .close = work { return false }
             return true
         }

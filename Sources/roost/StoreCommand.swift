@@ -2,17 +2,18 @@ import ArgumentParser
 import Glibc
 import Store
 
-/// `roost store [check | export]`: the database, with or without the daemon that has it.
+/// `roost store [check | export | repair | compact]`: the database, with or without the daemon that has it.
 struct StoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "store",
-        abstract: "Verify the log, write it out as batches.",
+        abstract: "Verify the log, write it out as batches, save what is readable, give space back.",
         discussion: """
             EXAMPLES
               roost store check
               roost store export --route cloud/plant -o plant.lz4
+              roost store repair
             """,
-        subcommands: [Check.self, Export.self])
+        subcommands: [Check.self, Export.self, Repair.self, Compact.self])
 
     /// Which database.
     struct Place: ParsableArguments {
@@ -34,6 +35,17 @@ struct StoreCommand: ParsableCommand {
                 return try Database.openReadOnly(path: path)
             } catch {
                 throw Failure.refused(Self.text(error))
+            }
+        }
+
+        /// For commands that need the database to themselves.
+        func failure(_ error: StoreError) -> Failure {
+            switch error {
+            case .locked: .refused("\(path) is in use by a running roostd. Stop it first (systemctl stop roostd).")
+            case .notWritable(let file, let errno) where errno == ENOENT:
+                .refused("\(file): \(String(cString: strerror(errno))). Name the data directory with --data.")
+            case .corrupt: .refused("\(Self.text(error)). `roost store repair` saves what is readable.")
+            default: .refused(Self.text(error))
             }
         }
 
@@ -61,6 +73,17 @@ struct StoreCommand: ParsableCommand {
         @Flag(help: "Print JSON instead of text.")
         var json = false
 
+        /// Also of a database that doesn't open; what isn't Roost's, or a newer Roost's, is refused.
+        private static func check(_ path: String) throws(StoreError) -> StoreCheck {
+            let database: Database
+            do throws(StoreError) { database = try Database.openReadOnly(path: path) } catch {
+                let check = Database.checkUnopened(path: path, because: error)
+                guard check.errors.count > 1 else { throw error }
+                return check
+            }
+            return try database.checkIntegrity()
+        }
+
         private struct Report: Encodable {
             var ok: Bool
             var messages: Int
@@ -71,10 +94,13 @@ struct StoreCommand: ParsableCommand {
 
         func run() throws {
             let check: StoreCheck
-            do {
-                check = try place.open().checkIntegrity()
-            } catch let error as StoreError {
-                throw Failure.refused(Place.text(error))
+            do throws(StoreError) {
+                guard access("\(place.path)/roost.db", F_OK) == 0 else {
+                    throw .notWritable(path: "\(place.path)/roost.db", errno: errno)
+                }
+                check = try Self.check(place.path)
+            } catch {
+                throw place.failure(error)
             }
             if json {
                 let report = Report(
@@ -115,7 +141,7 @@ struct StoreCommand: ParsableCommand {
         @Option(name: .shortAndLong, help: "File to write, which must not exist; without it standard output.")
         var output: String?
 
-        @Option(help: "The node's id for the batches' headers. Default: the host's name.")
+        @Option(help: "The node's id for the batches' headers. Default: what roostd noted, else the host's name.")
         var node: String?
 
         func run() throws {
@@ -124,7 +150,7 @@ struct StoreCommand: ParsableCommand {
             }
             let database = try place.open()
             let target = try StoreExport.Target(path: output)
-            var export = StoreExport(node: node ?? StoreExport.hostName, route: route, target: target)
+            var export = StoreExport(node: node, route: route, target: target)
             do {
                 try export.run(database)
             } catch let error as StoreError {

@@ -39,7 +39,9 @@ struct StoreExport {
         return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private let node: String
+    private let givenNode: String?
+    /// As given, else as the daemon noted it in the database, else the host's name.
+    private var node = ""
     private let route: String?
     private let target: Target
     private var runs: [Int64: RunRecord] = [:]
@@ -47,14 +49,17 @@ struct StoreExport {
     private(set) var batches = 0
     private(set) var bytes = 0
 
-    init(node: String, route: String?, target: Target) {
-        self.node = node
+    init(node: String?, route: String?, target: Target) {
+        givenNode = node
         self.route = route
         self.target = target
     }
 
     mutating func run(_ database: Database) throws {
-        for run in try database.load().runs { runs[run.ordinal] = run }
+        let state = try database.load()
+        for run in state.runs { runs[run.ordinal] = run }
+        let noted = state.states.first { $0.kind == .node }.map { String(decoding: $0.value, as: UTF8.self) }
+        node = givenNode ?? noted ?? Self.hostName
         var failure: (any Error)?
         try database.forEachSegment { stream, segment in
             guard failure == nil, case .route(let name) = stream.kind, route ?? name == name else { return }

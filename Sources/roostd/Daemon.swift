@@ -28,6 +28,8 @@ final class Daemon {
     private var signals: SignalSource?
     private var admin: AdminWiring?
     private var isStopping = false
+    /// What became of a damaged database at the start.
+    private let salvage: SalvageReport?
 
     init(_ settings: Settings) throws(Failure) {
         self.settings = settings
@@ -43,11 +45,15 @@ final class Daemon {
         let received = SignalBox()
         signals = try? SignalSource(loop: loop, signals: [SIGTERM, SIGINT, SIGHUP]) { received.handler?($0) }
         do throws(StoreError) {
-            let database = try Database.open(path: settings.node.data, options: DatabaseOptions(settings.store))
-            let state = try database.load()
+            let logger = logger
+            let opening = try Database.openSalvaging(
+                path: settings.node.data, options: DatabaseOptions(settings.store)
+            ) { logger.log(.error, "\($0); saving what is readable") }
+            let state = opening.state
+            salvage = opening.salvage
             let reports = ReportBox()
             let mailbox = Mailbox<StoreReport>(loop: loop) { reports.log?.handle($0) }
-            writer = StoreWriter(database: database, rest: loop.rest) { mailbox.post($0) }
+            writer = StoreWriter(database: opening.database, rest: loop.rest) { mailbox.post($0) }
             log = Log(loop: loop, engine: writer, options: LogOptions(settings.store), state: state)
             reports.log = log
             stored = state
@@ -57,6 +63,9 @@ final class Daemon {
         broker = Broker(log: log, state: stored, limits: BrokerLimits(settings.limits))
         broker.logger = { [logger] level, line in logger.log(level, line) }
         log.onHealth = { [unowned self] error in storeHealthChanged(error) }
+        let damage = DamageEpisodes(logger, loop: loop)
+        log.onDamage = { damage.note($0) }
+        if let salvage { log.noteSalvage(salvage) }
         received.handler = { [unowned self] signal in take(signal) }
     }
 
@@ -71,6 +80,7 @@ final class Daemon {
 
     /// Listens, says so, and serves until it is told to stop. Returns the exit code.
     func run() throws(Failure) -> Int32 {
+        log.lazily(.state(.node, key: [], value: Array(settings.node.id.utf8)))
         try startIngest(stored)
         try startUplinks(stored)
         stored = StoredState()

@@ -71,14 +71,16 @@ import Testing
         for frame in frames { file[frame + 40] ^= 0x10 }
         directory.write(file, to: "roost.db")
 
-        let database = try Database.open(path: directory.path)
-        #expect(try database.checkIntegrity().errors.count == 4)
-        let (segments, removed) = try database.read(stream: StreamID(rawValue: 1), from: 0, maximumBytes: .max)
+        #expect(throws: StoreError.self) { try Database.open(path: directory.path) }
+        let opening = try Database.openSalvaging(path: directory.path)
+        let database = opening.database
 
-        #expect(segments.isEmpty)
-        #expect(removed.map(\.first) == [1, 4, 10])
-        #expect(removed.map(\.last) == [3, 5, 14])
-        #expect(try database.all(2).isEmpty)
+        #expect(opening.salvage?.setAside == 4)
+        #expect(opening.salvage?.removals.map(\.first) == [1, 1])
+        #expect(opening.salvage?.removals.map(\.last) == [14, 1])
+        #expect(try database.all(1).isEmpty && database.all(2).isEmpty)
+        #expect(try database.connection.integer("SELECT count(*) FROM quarantine") == 4)
+        #expect(try database.checkIntegrity().ok)
         try database.close()
     }
 

@@ -24,6 +24,7 @@ import Testing
             case .failing(let error): reports.append("failing \(error)")
             case .recovered: reports.append("recovered")
             case .read(let tag, let segments, _): reports.append("read \(tag): \(segments.count)")
+            case .salvaged: reports.append("salvaged")
             case .expired, .closed, .withdrawn: break
             }
         }

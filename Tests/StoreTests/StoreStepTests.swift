@@ -22,6 +22,7 @@ import Testing
             case .expired: "expired"
             case .failing: "failing"
             case .recovered: "recovered"
+            case .salvaged: "salvaged"
             case .closed: "closed"
             case .withdrawn(let groups): "withdrawn \(groups.map(\.number))"
             }

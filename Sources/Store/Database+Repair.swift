@@ -1,0 +1,79 @@
+import CSQLite
+import Glibc
+
+/// What people ask for by hand, with no roostd running: `roost store repair` and `compact`.
+extension Database {
+    /// Saves what is readable into a new database; the old one is kept beside unless `keepsOld` is false. Throws `locked`
+    /// while a roostd runs.
+    ///
+    /// - Parameter progress: told pages done and pages in all.
+    public static func repair(
+        path: String, keepsOld: Bool = true, progress: ((Int, Int) -> Void)? = nil
+    ) throws(StoreError) -> SalvageReport {
+        let directory = try existing(path)
+        directory.discardSalvage()
+        try directory.finishSalvage()
+        guard isOurs(path) || RawLog(path: path + "/roost.db-wal") != nil else {
+            throw .notADatabase(path: path + "/roost.db")
+        }
+        var report = try salvage(in: directory, options: handOptions, because: "repaired by hand", progress: progress)
+        if !keepsOld, let evidence = report.evidence {
+            unlink(evidence)
+            unlink(evidence + "-wal")
+            report.evidence = nil
+        }
+        return report
+    }
+
+    /// Gives free space back to the file system. Throws `locked` while a roostd runs. Returns the file's bytes before and after.
+    public static func compact(path: String) throws(StoreError) -> (before: Int, after: Int) {
+        let directory = try existing(path)
+        try prepare(directory, handOptions)
+        // Opening upgrades, takes in what a crash left in the log, and finds damage before anything is written.
+        try Database(path: path, options: handOptions, directory: directory).close()
+        do throws(StoreError) { return try rewrite(in: directory, options: handOptions) } catch {
+            directory.discardSalvage()
+            throw error
+        }
+    }
+
+    /// Reads a damaged database page by page and tells what is in it; nothing is kept.
+    static func survey(path: String) throws(StoreError) -> SalvageReport {
+        let file = path + "/roost.db"
+        guard let pages = RawPages(path: file, log: file + "-wal") else { throw .notADatabase(path: file) }
+        var options = handOptions
+        options.pageBytes = pages.pageBytes
+        var template = Array("/tmp/roost-check-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw .notWritable(path: "/tmp", errno: errno) }
+        let place = String(cString: made)
+        defer {
+            for name in ["roost.db", "roost.db-wal", "roost.db-shm", "roost.db-journal"] { unlink("\(place)/\(name)") }
+            rmdir(place)
+        }
+        let target = try Database(path: place, options: options, directory: nil)
+        let salvage = Salvage(pages, into: target)
+        defer {
+            salvage.inserts = [:]
+            target.abandon()
+        }
+        do throws(SQLiteError) { try salvage.run() } catch { throw storeError(error, path: file) }
+        return salvage.report
+    }
+
+    /// Budgets are the daemon's to keep.
+    private static var handOptions: DatabaseOptions {
+        var options = DatabaseOptions()
+        options.budgetBytes = 1 << 50
+        options.ballastBytes = 0
+        return options
+    }
+
+    /// Without making one where none is.
+    private static func existing(_ path: String) throws(StoreError) -> DatabaseDirectory {
+        var status = stat()
+        guard stat(path + "/roost.db", &status) == 0 || stat(path + "/roost.db-wal", &status) == 0 else {
+            throw .notWritable(path: path + "/roost.db", errno: errno)
+        }
+        return try DatabaseDirectory(path: path)
+    }
+}
