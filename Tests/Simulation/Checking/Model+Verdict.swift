@@ -52,8 +52,9 @@ extension Model {
                 $0.role == .node && $0.isAcknowledged && $0.topic.hasPrefix(route + "/") && taken[$0.number] == nil
                     && deliveries["lake"]?.counts[$0.number] == nil
             }
-            let reported = ingest.states.filter { $0.key.route == "cloud/\(route)" }.reduce(0) {
-                $0 + ($1.value.gaps + $1.value.foldedGaps).reduce(0) { $0 + Int($1.last - $1.first + 1) }
+            var reported = 0
+            for (run, state) in ingest.states[node: "pump"] where run.route == "cloud/\(route)" {
+                for gap in state.gaps + state.foldedGaps { reported += Int(gap.last - gap.first + 1) }
             }
             guard let first = missing.first, missing.count > reported else { continue }
             let text = "\(missing.count) messages of route \(route) never came, and \(reported) are reported"
