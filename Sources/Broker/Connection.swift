@@ -15,7 +15,7 @@ public final class Connection {
 
     unowned let broker: Broker
     /// Counts the broker's connections, so that those who wait are served in the order of their coming.
-    let number: UInt64
+    public let number: UInt64
     let stream: ByteStream
     private var input: ConnectionInput?
     let listener: ListenerOptions

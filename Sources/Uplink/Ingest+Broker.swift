@@ -5,8 +5,14 @@ import MQTT
 public protocol BatchPublisher {
     /// For the log.
     var name: String { get }
+    /// Counts the connections that batches come on; nil: they come by way of another broker.
+    var connection: UInt64? { get }
     /// Whether access control lets it publish to `topic`.
     func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool
+}
+
+extension BatchPublisher {
+    public var connection: UInt64? { nil }
 }
 
 /// How the broker hands batches over.
@@ -35,6 +41,11 @@ private struct OriginPublisher: BatchPublisher {
         case .uplink(let name): "uplink \(name)"
         case .node: "this node"
         }
+    }
+
+    var connection: UInt64? {
+        guard case .client(let session) = origin else { return nil }
+        return session.connection?.number
     }
 
     func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool {

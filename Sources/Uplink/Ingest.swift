@@ -97,7 +97,9 @@ public final class Ingest {
         let key = ReceiverKey(node: header.node, route: header.route, run: header.run)
         var touched: [ReceiverKey: ReceiverState] = [:]
         let new = try note(batch, as: key, in: &touched)
-        try turns.check(key, hasNew: !new.isEmpty) { (touched[$0] ?? states[$0])?.knows($1) == true }
+        try turns.check(key, publisher.connection, hasNew: !new.isEmpty) {
+            (touched[$0] ?? states[$0])?.knows($1) == true
+        }
         let taken = try views(of: batch, new: new, from: publisher)
 
         let count = UInt64(taken.messages.count)
@@ -107,7 +109,7 @@ public final class Ingest {
             answer(.success)
         }
         guard isTaken else {
-            turns.wait(for: header.sequence, key)
+            turns.wait(for: header.sequence, key, publisher.connection)
             throw .storeFull
         }
         figures.duplicates += UInt64(taken.repeated)
@@ -194,19 +196,27 @@ private struct IngestTurns {
         }
     }
 
-    /// The first number of each route that the store could not keep, until it comes again. What is left of an earlier run
-    /// comes before anything newer: so a route waits as a whole.
-    private var awaited: [Route: (key: ReceiverKey, number: UInt64)] = [:]
+    private struct Awaited {
+        var key: ReceiverKey
+        var number: UInt64
+        var connection: UInt64?
+    }
+
+    /// The first number of each route that the store could not keep, until it comes again. On one connection what is left of
+    /// an earlier run comes before anything newer: so there a route waits as a whole. A new connection begins with what is
+    /// unacknowledged, and nothing is on its way behind it.
+    private var awaited: [Route: Awaited] = [:]
     /// Batches refused for them in a row, which is bounded, so that no sender is held for ever.
     private var heldBack = 0
     private static let maximumHeldBack = 64
 
+    /// - Parameter connection: nil where batches come by way of another broker, which mixes them.
     mutating func check(
-        _ key: ReceiverKey, hasNew: Bool, isKnown: (ReceiverKey, UInt64) -> Bool
+        _ key: ReceiverKey, _ connection: UInt64?, hasNew: Bool, isKnown: (ReceiverKey, UInt64) -> Bool
     ) throws(BatchRefusal) {
         let route = Route(key)
-        guard let (first, number) = awaited[route] else { return }
-        if !isKnown(first, number), heldBack < Self.maximumHeldBack {
+        guard let first = awaited[route], connection != nil || first.key == key else { return }
+        if first.connection == connection, !isKnown(first.key, first.number), heldBack < Self.maximumHeldBack {
             guard hasNew else { return }
             heldBack += 1
             throw .storeFull
@@ -215,10 +225,12 @@ private struct IngestTurns {
         heldBack = 0
     }
 
-    mutating func wait(for number: UInt64, _ key: ReceiverKey) {
+    mutating func wait(for number: UInt64, _ key: ReceiverKey, _ connection: UInt64?) {
         if awaited.count >= 100_000 { awaited.removeAll() }
         let route = Route(key)
-        if let known = awaited[route], known.key == key, known.number < number { return }
-        awaited[route] = (key, number)
+        if let known = awaited[route], known.key == key, known.connection == connection, known.number < number {
+            return
+        }
+        awaited[route] = Awaited(key: key, number: number, connection: connection)
     }
 }

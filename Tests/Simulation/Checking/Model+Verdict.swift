@@ -53,7 +53,7 @@ extension Model {
                     && deliveries["lake"]?.counts[$0.number] == nil
             }
             var reported = 0
-            for (key, state) in ingest.states where key.route == "cloud/\(route)" {
+            for (run, state) in ingest.states[node: "pump"] where run.route == "cloud/\(route)" {
                 for gap in state.gaps + state.foldedGaps { reported += Int(gap.last - gap.first + 1) }
             }
             guard let first = missing.first, missing.count > reported else { continue }
