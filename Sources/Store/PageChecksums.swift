@@ -93,17 +93,15 @@ enum PageChecksums {
         }
     }
 
-    /// Puts our methods in place where the file has checksums, or is new and will have.
+    /// Puts our methods in place, but for a database that was made without room for checksums.
+    ///
+    /// A file whose header is not there yet is a new one: power loss may leave its first page in the write-ahead log alone.
     private static func watch(_ file: UnsafeMutablePointer<sqlite3_file>) {
         guard let beneath = file.pointee.pMethods else { return }
-        var size: sqlite3_int64 = 0
-        guard beneath.pointee.xFileSize(file, &size) == SQLITE_OK else { return }
-        if size > 0 {
-            var header = [UInt8](repeating: 0, count: 100)
-            guard beneath.pointee.xRead(file, &header, 100, 0) == SQLITE_OK, header[20] == UInt8(byteCount) else {
-                return
-            }
-        }
+        var header = [UInt8](repeating: 0, count: 100)
+        let code = beneath.pointee.xRead(file, &header, 100, 0)
+        let hasHeader = code == SQLITE_OK && header.starts(with: "SQLite format 3\0".utf8)
+        guard !hasHeader || header[20] == UInt8(byteCount) else { return }
         file.pointee.pMethods = methods(over: beneath)
     }
 
