@@ -165,7 +165,8 @@ public final class World: SimulatedTime {
             pass(until: now + 3_000_000_000)
             if isAtRest { return }
         }
-        if violation == nil { fail(.rest, whatMoves) }
+        // A database that a lying disk has damaged takes nothing until somebody repairs it.
+        if violation == nil, !machines.contains(where: \.isForgiven) { fail(.rest, whatMoves) }
     }
 
     private var isAtRest: Bool { whatMoves.isEmpty }
