@@ -53,7 +53,8 @@ extension Database {
         }
     }
 
-    /// A newer Roost's database is left alone even where its pages don't verify: a newer Roost may seal them otherwise.
+    /// A newer Roost's database is left alone even where its pages don't verify: a newer Roost may seal them otherwise. A
+    /// number that is one flipped bit away from one that is known is damage.
     private static func refuseNewer(_ path: String) throws(StoreError) {
         let file = path + "/roost.db"
         let header = contents(of: file, atMost: 100)
@@ -61,7 +62,8 @@ extension Database {
             header.big32(68) == UInt32(Schema.applicationID)
         else { return }
         let found = Int(header.big32(60))
-        guard found <= Schema.version else {
+        let isFlipped = (1...Schema.version).contains { ($0 ^ found).nonzeroBitCount == 1 }
+        guard found <= Schema.version || isFlipped else {
             throw .newerSchema(path: file, found: found, known: Schema.version)
         }
     }

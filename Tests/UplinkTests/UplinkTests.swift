@@ -215,7 +215,7 @@ import Testing
     }
 
     @Test func aCommandThatTheStoreCantKeepIsAskedForAgain() throws {
-        let world = try World()
+        let world = try World { $0.subscriptions = [Self.commands] }
         world.connect()
         world.sink.refuses = true
         world.upstream.publish(topic: "cmd/pump-7/set", payload: "on", identifier: 5)
