@@ -13,7 +13,7 @@ extension Database {
     /// makes it again.
     public func commit(_ groups: [CommitGroup]) throws(StoreError) -> (usedBytes: Int, removed: [Removal]) {
         try checkpointIfDue()
-        return try transaction { () throws(SQLiteError) in
+        let result = try transaction { () throws(SQLiteError) in
             for segment in SegmentMerging.merge(groups) { try insert(segment) }
             for group in groups { for change in group.changes { try apply(change) } }
             if hasPassedSegments { try sweepStep() }
@@ -25,6 +25,8 @@ extension Database {
             usedBytes += walBytes + ballastBytes + evidenceBytes
             return (usedBytes, removed)
         }
+        try expectInPlace()
+        return result
     }
 
     /// Segments that may be added before all counters are written: opening counts at most these.

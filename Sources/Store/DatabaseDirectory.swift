@@ -3,7 +3,7 @@ import Glibc
 /// The data directory: its lock, which one process holds, and the ballast.
 final class DatabaseDirectory {
     let path: String
-    private let lock: Int32
+    let lock: Int32
 
     private var ballastPath: String { path + "/ballast" }
 

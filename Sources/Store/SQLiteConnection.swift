@@ -53,6 +53,13 @@ final class Connection {
         sqlite3_file_control(handle, "main", SQLITE_FCNTL_RESERVE_BYTES, &count)
     }
 
+    /// The file that is open is no longer the one at its path.
+    var hasMoved: Bool {
+        var moved: Int32 = 0
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved)
+        return moved != 0
+    }
+
     var walFrames: Int {
         get { frames.pointee }
         set { frames.pointee = newValue }

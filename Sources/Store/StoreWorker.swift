@@ -136,6 +136,7 @@ final class StoreWorker {
 
     private func opened() throws(StoreError) -> Database {
         if let database { return database }
+        try directory?.expectInPlace()
         let opened = try Database(path: path, options: options, directory: directory)
         opened.settleEvidence()
         database = opened
