@@ -25,6 +25,7 @@ extension Database {
         }
         let directory = try DatabaseDirectory(path: path)
         try prepare(directory, options)
+        try refuseNewer(path)
         var report: SalvageReport?
         if let reason = damageBeforeOpening(path, options) {
             onDamage(reason)
@@ -49,6 +50,21 @@ extension Database {
             guard report == nil, error.isDamage, isOurs(path) else { throw error }
             onDamage(error.damageText)
             report = try salvage(in: directory, options: options, because: error.damageText)
+        }
+    }
+
+    /// A newer Roost's database is left alone even where its pages don't verify: a newer Roost may seal them otherwise. A
+    /// number that is one flipped bit away from one that is known is damage.
+    private static func refuseNewer(_ path: String) throws(StoreError) {
+        let file = path + "/roost.db"
+        let header = contents(of: file, atMost: 100)
+        guard header.count == 100, header.starts(with: "SQLite format 3\0".utf8),
+            header.big32(68) == UInt32(Schema.applicationID)
+        else { return }
+        let found = Int(header.big32(60))
+        let isFlipped = (1...Schema.version).contains { ($0 ^ found).nonzeroBitCount == 1 }
+        guard found <= Schema.version || isFlipped else {
+            throw .newerSchema(path: file, found: found, known: Schema.version)
         }
     }
 

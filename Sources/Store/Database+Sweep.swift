@@ -26,7 +26,7 @@ extension Database {
     ) throws(SQLiteError) {
         var rows = maximumRows
         var bytes = maximumBytes
-        while rows > 0, bytes > 0, let stream = unswept.first { try sweep(stream, &rows, &bytes) }
+        while rows > 0, bytes > 0, let stream = unswept.min() { try sweep(stream, &rows, &bytes) }
     }
 
     private func sweep(_ stream: Int64, _ rows: inout Int, _ bytes: inout Int) throws(SQLiteError) {

@@ -86,7 +86,8 @@ extension Log {
         // The disk may forget what every member has passed: worked out once a stream, since members are many.
         var moved: [ObjectIdentifier: LogStream] = [:]
         for membership in lazyPositions { moved[ObjectIdentifier(membership.stream)] = membership.stream }
-        for stream in moved.values where stream.isRecorded {
+        let ordered = moved.values.sorted { $0.record.id.rawValue < $1.record.id.rawValue }
+        for stream in ordered where stream.isRecorded {
             if let lowest = stream.memberships.lazy.map(\.cursor).min() { stream.forget(below: lowest + 1) }
         }
         for membership in lazyPositions {

@@ -123,7 +123,11 @@ public final class LogStream {
         firstOnDisk = first < next ? first : nil
         storedOldest = firstOnDisk == nil ? nil : stored.oldest
         if case .route = stored.record.kind, let position = stored.positions[.route] {
-            storedFinished = IntervalSet(position.finished)
+            // What was passed and never stored lies above what is there.
+            storedFinished = IntervalSet(
+                position.finished.compactMap { [next] range in
+                    range.lowerBound < next ? range.lowerBound...min(range.upperBound, next - 1) : nil
+                })
         } else {
             storedFinished = IntervalSet()
         }

@@ -55,12 +55,13 @@ extension RouteQueue {
         }
         // On disk: about as many as make a block are read, fewer and fewer until the last one is among them.
         let average = max(lane.stream.averageBytes, 1)
-        let wanted = UInt64(max(1, max(blockBytes, Self.readBytes) / average))
+        let wanted = UInt64(max(1, min(max(blockBytes, Self.readBytes), log.readStep / 2) / average))
         let count = max(1, min(blockCount ?? wanted, stretch.upperBound - stretch.lowerBound + 1))
         switch lane.stream.read(at: stretch.upperBound - count + 1, for: self) {
         case .loading:
             // What comes is taken as it is, unless the newest isn't in it.
-            if walked.first == nil { blockCount = count == 1 ? nil : count / 2 } else { blockCount = 0 }
+            // One alone is enough where memory holds no more: reading for company would drop it again.
+            blockCount = walked.first == nil && count > 1 ? count / 2 : 0
             return .loading
         case .missing(let next):
             let first = stretch.upperBound - count + 1

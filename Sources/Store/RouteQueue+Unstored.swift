@@ -9,6 +9,11 @@ extension RouteQueue {
     public func passOver() {
         let number = current.stream.skipNumber()
         lost[.unstored, default: 0] += 1
+        defer {
+            finish(current, number...number)
+            notifySoon()
+        }
+        guard policy.reportsGaps else { return }
         let now = log.clock.now
         let run = current.stream.numbering.run
         if let index = gaps.lastIndex(where: { $0.reason == .unstored && $0.run == run && $0.last + 1 == number }) {
@@ -22,8 +27,6 @@ extension RouteQueue {
                     reason: .unstored, from: now, to: now))
             unwrittenGaps.insert(number)
         }
-        finish(current, number...number)
-        notifySoon()
     }
 
     /// The gaps that only memory knows, for a group that is about to be written.

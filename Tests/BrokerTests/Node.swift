@@ -89,7 +89,8 @@ final class Node {
         parts = Parts(store: store, disk: disk, log: log, broker: broker)
         for (name, filter) in routes {
             let queue = RouteQueue(
-                name: name, evictionClass: .normal, storesQoS0: true, ttl: nil, budgetBytes: nil, log: log, state: state,
+                name: name, evictionClass: .normal, storesQoS0: true, ttl: nil, budgetBytes: nil, log: log,
+                state: state,
                 policy: policies[name] ?? RoutePolicy())
             queues[name] = queue
             broker.add(Route(uplink: name, filter: [UInt8](filter.utf8), queue: queue))

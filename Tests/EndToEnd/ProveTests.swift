@@ -30,6 +30,18 @@ extension EndToEndTests {
             return Outcome(json: child.output, code: code)
         }
 
+        /// A store that lies is found out at an unlucky instant: on a slow machine a short proof may pass it by, so it gets
+        /// three.
+        private static func refute(
+            _ scenario: Scenario, _ arguments: [String] = [], environment: [String] = [], roostd: String? = nil
+        ) throws -> Outcome {
+            for _ in 1...2 {
+                let outcome = try prove(scenario, arguments, environment: environment, roostd: roostd)
+                if outcome.isRefuted || outcome.json.contains("\"synced\":null") { return outcome }
+            }
+            return try prove(scenario, arguments, environment: environment, roostd: roostd)
+        }
+
         @Test func itBelievesWhoKeepsHisWord() throws {
             let scenario = try Scenario()
             defer { scenario.end() }
@@ -51,7 +63,7 @@ extension EndToEndTests {
             let scenario = try Scenario()
             defer { scenario.end() }
 
-            let outcome = try Self.prove(scenario, ["--set", "store.durability=relaxed"])
+            let outcome = try Self.refute(scenario, ["--set", "store.durability=relaxed"])
 
             try scenario.require(outcome.isRefuted, outcome.json)
             #expect(outcome.number("missing") > 0)
@@ -74,7 +86,7 @@ extension EndToEndTests {
                 """)
             chmod(script, 0o700)
 
-            let outcome = try Self.prove(scenario, roostd: script)
+            let outcome = try Self.refute(scenario, roostd: script)
 
             try scenario.require(outcome.isRefuted, outcome.json)
         }
@@ -89,7 +101,7 @@ extension EndToEndTests {
             let library = scenario.directory.path(of: "nosync.so")
             try scenario.run(Programs.compiler ?? "cc", ["-shared", "-fPIC", "-o", library, source])
 
-            let outcome = try Self.prove(scenario, environment: ["LD_PRELOAD=\(library)"])
+            let outcome = try Self.refute(scenario, environment: ["LD_PRELOAD=\(library)"])
 
             try scenario.require(outcome.json.contains("\"synced\":"), outcome.json)
             // Kernels before 6.5 can't tell.

@@ -58,7 +58,7 @@ public struct Scenario: Sendable {
             inflight = 100
             uplinkInflight = 100
         case .narrow:
-            budgetBytes = random.pick([160 << 10, 260 << 10, 1 << 30])
+            budgetBytes = random.pick([80 << 10, 110 << 10, 1 << 30])
             sessionMessages = random.pick([5, 20, 100_000])
             refusesWhenFull = random.oneIn(4)
         default: break

@@ -4,7 +4,7 @@ import Testing
 /// Histories of a node, a cloud and their clients, drawn from seeds: every promise of the acknowledgement contract is kept
 /// in each. `make simulate SEEDS=5000` runs more of them, `make simulate SEED=n` shows one.
 struct SimulationTests {
-    static let seeds = 240
+    static let seeds = 200
     private static let seedsInOne = 20
 
     @Test(arguments: Array(stride(from: 1, through: seeds, by: seedsInOne)))

@@ -33,6 +33,7 @@ final class NotingSink: MessageSink {
 final class AnyPublisher: BatchPublisher {
     var name = "pump-7-cloud"
     var forbidden: Set<String> = []
+    var connection: UInt64?
     func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool {
         !forbidden.contains(String(decoding: topic, as: UTF8.self))
     }

@@ -87,6 +87,36 @@ import Testing
         #expect(sink.taken.map(\.payload) == ["1", "2"])
     }
 
+    @Test func whatIsNewerWaitsForARefusedBatchOfAnEarlierRun() throws {
+        let ingest = try makeIngest()
+        func batch(epoch: UInt64) -> [UInt8] {
+            makeBatch([Sample(payload: "\(epoch)")], header: makeHeader(epoch: epoch))
+        }
+        publisher.connection = 1
+        sink.isFull = true
+        #expect(send(batch(epoch: 1), to: ingest) == .quotaExceeded)
+        sink.isFull = false
+
+        #expect(send(batch(epoch: 2), to: ingest) == .quotaExceeded)
+        #expect(send(batch(epoch: 1), to: ingest) == .success)
+        #expect(send(batch(epoch: 2), to: ingest) == .success)
+
+        #expect(sink.taken.map(\.payload) == ["1", "2"])
+    }
+
+    @Test func aNewConnectionBeginsWithWhateverItsNodeStillHas() throws {
+        let ingest = try makeIngest()
+        publisher.connection = 1
+        sink.isFull = true
+        #expect(send(makeBatch([Sample()], header: makeHeader(epoch: 1)), to: ingest) == .quotaExceeded)
+        sink.isFull = false
+
+        // The node lost its memory, and what it had not acknowledged with it.
+        publisher.connection = 2
+
+        #expect(send(makeBatch([Sample()], header: makeHeader(epoch: 2)), to: ingest) == .success)
+    }
+
     @Test func aRefusedBatchThatNeverComesAgainHoldsNobodyForEver() throws {
         let ingest = try makeIngest()
         sink.isFull = true

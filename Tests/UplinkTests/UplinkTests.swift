@@ -213,4 +213,22 @@ import Testing
         #expect(world.sink.published.isEmpty)
         #expect(world.upstream.acknowledged == [1])
     }
+
+    @Test func aCommandThatTheStoreCantKeepIsAskedForAgain() throws {
+        let world = try World { $0.subscriptions = [Self.commands] }
+        world.connect()
+        world.sink.refuses = true
+        world.upstream.publish(topic: "cmd/pump-7/set", payload: "on", identifier: 5)
+        world.pass(.seconds(5))
+        #expect(world.upstream.acknowledged.isEmpty, "an answer would end it")
+
+        world.sink.refuses = false
+        world.pass(.seconds(5))
+        #expect(world.upstream.connects.count == 2)
+        world.upstream.publish(topic: "cmd/pump-7/set", payload: "on", identifier: 5)
+        world.settle()
+
+        #expect(world.upstream.acknowledged == [5])
+        #expect(world.sink.published.map(\.payload) == ["on"])
+    }
 }

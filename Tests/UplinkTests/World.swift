@@ -124,8 +124,12 @@ final class CollectingSink: MessageSink {
     private(set) var published: [Inner] = []
     var waiting: [(ReasonCode) -> Void] = []
     var answersAtOnce = true
+    /// The store takes nothing.
+    var refuses = false
+    var takesMessages: Bool { !refuses }
 
     func publish(_ message: PublishView, from origin: Broker.Origin, settled: @escaping (ReasonCode) -> Void) {
+        guard !refuses else { return settled(.quotaExceeded) }
         published.append(Inner(message))
         if answersAtOnce { settled(.success) } else { waiting.append(settled) }
     }

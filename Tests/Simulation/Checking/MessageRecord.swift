@@ -49,12 +49,19 @@ final class MessageRecord {
 
     var description: String { "message \(number) (\(topic), QoS \(qos.rawValue))" }
 
-    /// The number, and filler that is its own, so that bytes of another message are seen.
+    /// The number, and filler of its own that no compression makes small: bytes of another message are seen.
     private static func payload(_ number: Int, bytes: Int) -> String {
-        let word = "\(number)."
-        var text = word
-        while text.utf8.count < bytes { text += word }
-        return text
+        var text = Array("\(number).".utf8)
+        var random = SimulationRandom(seed: UInt64(number))
+        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        while text.count < bytes {
+            var word = random.next()
+            for _ in 0..<8 where text.count < bytes {
+                text.append(letters[Int(word & 63)])
+                word >>= 8
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     static func number(in payload: String) -> Int? {

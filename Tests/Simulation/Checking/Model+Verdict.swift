@@ -46,7 +46,9 @@ extension Model {
 
     /// What a route acknowledged and never brought is in its gaps, at least by number.
     private func judgeGaps() {
-        guard let ingest = world.cloud.process?.ingest, !world.isForgiven(.cloud), !world.isForgiven(.node) else { return }
+        guard let ingest = world.cloud.process?.ingest, !world.isForgiven(.cloud), !world.isForgiven(.node) else {
+            return
+        }
         for route in ["alarm", "plant", "bulk"] {
             let missing = messages.filter {
                 $0.role == .node && $0.isAcknowledged && $0.topic.hasPrefix(route + "/") && taken[$0.number] == nil

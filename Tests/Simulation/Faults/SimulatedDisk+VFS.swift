@@ -145,21 +145,21 @@ private struct Methods: @unchecked Sendable {
             return SQLITE_OK
         }
         table.pointee.xRead = { file, target, count, offset in
-            guard let opened = opened(file) else { return SQLITE_IOERR_READ }
+            guard let opened = opened(file) else { return IOError.read }
             let target = UnsafeMutableRawBufferPointer(start: target, count: Int(count))
             return opened.disk.read(opened.file, target, at: Int(offset))
         }
         table.pointee.xWrite = { file, bytes, count, offset in
-            guard let opened = opened(file) else { return SQLITE_IOERR_WRITE }
+            guard let opened = opened(file) else { return IOError.write }
             let bytes = UnsafeRawBufferPointer(start: bytes, count: Int(count))
             return opened.disk.write(opened.file, bytes, at: Int(offset))
         }
         table.pointee.xTruncate = { file, size in
-            guard let opened = opened(file) else { return SQLITE_IOERR_TRUNCATE }
+            guard let opened = opened(file) else { return IOError.truncate }
             return opened.disk.truncate(opened.file, to: Int(size))
         }
         table.pointee.xSync = { file, _ in
-            guard let opened = opened(file) else { return SQLITE_IOERR_FSYNC }
+            guard let opened = opened(file) else { return IOError.fsync }
             return opened.disk.sync(opened.file)
         }
         table.pointee.xFileSize = { file, size in

@@ -84,8 +84,8 @@ final class SimulatedDisk {
     }
 
     func delete(_ name: String, syncsDirectory: Bool) -> Int32 {
-        guard mayAct() else { return SQLITE_IOERR_DELETE }
-        guard let file = files.removeValue(forKey: name) else { return SQLITE_IOERR_DELETE_NOENT }
+        guard mayAct() else { return IOError.delete }
+        guard let file = files.removeValue(forKey: name) else { return IOError.deleteMissing }
         trace?.detail("\(name): delete")
         trace?.mix(3)
         if !syncsDirectory { deleted[name] = file } else { deleted[name] = nil }
@@ -95,22 +95,22 @@ final class SimulatedDisk {
     func read(_ file: SimulatedFile, _ target: UnsafeMutableRawBufferPointer, at offset: Int) -> Int32 {
         if faults.failingReads > 0 {
             faults.failingReads -= 1
-            return SQLITE_IOERR_READ
+            return IOError.read
         }
         let count = file.read(target, at: offset)
         guard count < target.count else { return SQLITE_OK }
         UnsafeMutableRawBufferPointer(rebasing: target[count...]).initializeMemory(as: UInt8.self, repeating: 0)
-        return SQLITE_IOERR_SHORT_READ
+        return IOError.shortRead
     }
 
     func write(_ file: SimulatedFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int32 {
-        guard mayAct() else { return SQLITE_IOERR_WRITE }
+        guard mayAct() else { return IOError.write }
         writes += 1
         if faults.failingWrites > 0 {
             faults.failingWrites -= 1
             // A part of it may have been written.
             file.write(UnsafeRawBufferPointer(rebasing: bytes[..<random.below(bytes.count + 1)]), at: offset)
-            return SQLITE_IOERR_WRITE
+            return IOError.write
         }
         let growth = offset + bytes.count - file.content.count
         guard growth <= 0 || usedBytes + growth <= faults.capacityBytes else { return SQLITE_FULL }
@@ -122,7 +122,7 @@ final class SimulatedDisk {
     }
 
     func truncate(_ file: SimulatedFile, to size: Int) -> Int32 {
-        guard mayAct() else { return SQLITE_IOERR_TRUNCATE }
+        guard mayAct() else { return IOError.truncate }
         trace?.detail("\(file.name): truncate to \(size)")
         trace?.mix(size << 2 | 1)
         file.truncate(to: size)
@@ -130,7 +130,7 @@ final class SimulatedDisk {
     }
 
     func sync(_ file: SimulatedFile) -> Int32 {
-        guard mayAct() else { return SQLITE_IOERR_FSYNC }
+        guard mayAct() else { return IOError.fsync }
         syncs += 1
         trace?.detail("\(file.name): sync")
         trace?.mix(2)
@@ -138,7 +138,7 @@ final class SimulatedDisk {
             faults.failingSyncs -= 1
             if hasLied { lostByLying = true }
             file.failSync(&random)
-            return SQLITE_IOERR_FSYNC
+            return IOError.fsync
         }
         if faults.lies {
             hasLied = true
@@ -152,11 +152,13 @@ final class SimulatedDisk {
     }
 }
 
-// Extended result codes are macros that Swift doesn't see.
-let SQLITE_IOERR_READ = SQLITE_IOERR | 1 << 8
-let SQLITE_IOERR_SHORT_READ = SQLITE_IOERR | 2 << 8
-let SQLITE_IOERR_WRITE = SQLITE_IOERR | 3 << 8
-let SQLITE_IOERR_FSYNC = SQLITE_IOERR | 4 << 8
-let SQLITE_IOERR_TRUNCATE = SQLITE_IOERR | 6 << 8
-let SQLITE_IOERR_DELETE = SQLITE_IOERR | 10 << 8
-let SQLITE_IOERR_DELETE_NOENT = SQLITE_IOERR | 23 << 8
+/// Extended result codes, which are macros that Swift doesn't see.
+enum IOError {
+    static let read = SQLITE_IOERR | 1 << 8
+    static let shortRead = SQLITE_IOERR | 2 << 8
+    static let write = SQLITE_IOERR | 3 << 8
+    static let fsync = SQLITE_IOERR | 4 << 8
+    static let truncate = SQLITE_IOERR | 6 << 8
+    static let delete = SQLITE_IOERR | 10 << 8
+    static let deleteMissing = SQLITE_IOERR | 23 << 8
+}
