@@ -33,6 +33,8 @@ extension DatabaseDirectory {
 
     /// A whole new file, closed and with no log, takes the database's place: at once or not at all.
     func replaceDatabase(with file: String) throws(StoreError) {
+        // SQLite makes a copy as the umask has it.
+        chmod(file, 0o600)
         try Self.sync(file)
         guard rename(file, database) == 0 else { throw Self.error(database) }
         unlink(database + "-wal")

@@ -37,8 +37,9 @@ extension RouteQueue {
         guard let lane = lanes.first(where: { $0.stream === stream }) else { return }
         let numbers = removal.first...removal.last
         let reason = GapRecord.Reason(rawValue: removal.reason.rawValue)
-        if removal.last >= lane.first {
-            let unknown = lane.finished.missing(in: max(removal.first, lane.first)...removal.last)
+        // The stream has moved on already: the cursor tells what was waited for.
+        if removal.last > lane.cursor {
+            let unknown = lane.finished.missing(in: max(removal.first, lane.cursor + 1)...removal.last)
             lost[reason, default: 0] += unknown.reduce(0) { $0 + UInt64($1.count) }
         }
         addGap(

@@ -9,6 +9,9 @@ final class LinkEpisodes {
     /// Reasons that were told since the link was last up.
     private var told: Set<String> = []
     private static let mostTold = 20
+    /// A route without a receiver tries again and again, and its link counts as connected until it has the answer.
+    private static let patience: Duration = .seconds(30)
+    private var isWatching = false
 
     init(_ logger: Logger) { self.logger = logger }
 
@@ -16,6 +19,9 @@ final class LinkEpisodes {
         let reason = uplink.error.map { ": \($0)" } ?? ""
         let isNews: Bool
         switch state {
+        case .connected where shown == .noReceiver:
+            isNews = false
+            watch(uplink)
         // After a connection that was of no use, the next one has yet to show that it is.
         case .connected, .noReceiver: isNews = state != shown && uplink.isProven
         case .paused: isNews = state != shown
@@ -27,7 +33,25 @@ final class LinkEpisodes {
             shown = state
             told.insert(reason)
         }
-        let words = state == .waiting ? "down" : state.rawValue
-        logger.log(isNews ? .notice : .debug, "uplink \(uplink.options.name) to \(uplink.url) is \(words)\(reason)")
+        let words =
+            switch state {
+            case .waiting: "down\(reason)"
+            case .noReceiver: "connected, but nobody there receives batches"
+            default: state.rawValue + reason
+            }
+        logger.log(isNews ? .notice : .debug, "uplink \(uplink.options.name) to \(uplink.url) is \(words)")
+    }
+
+    /// Says that there is a receiver, once it has lasted.
+    private func watch(_ uplink: Uplink) {
+        guard !isWatching else { return }
+        isWatching = true
+        uplink.loop.schedule(after: Self.patience) { [weak self, weak uplink] in
+            guard let self, let uplink else { return }
+            isWatching = false
+            guard shown == .noReceiver, uplink.state == .connected else { return }
+            shown = nil
+            note(uplink, .connected)
+        }
     }
 }

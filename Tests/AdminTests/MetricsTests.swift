@@ -113,6 +113,17 @@ import Testing
         #expect(systemTopics(of: node)["$SYS/broker/uplink/cloud/lost/messages"] == "3")
     }
 
+    @Test func evictedMessagesAreLost() throws {
+        let node = try Node(directory.path)
+        for number in 1...5 { node.publish("plant/\(number)", "x") }
+        let removal = Removal(
+            stream: node.queues[0].stream.record.id, first: 1, last: 3, bytes: 0, reason: .evicted, from: 0, to: 0)
+        node.log.handle(.expired([removal], usedBytes: 0))
+
+        #expect(try node.get("/queue").contains(#""messages":2,"#))
+        #expect(try node.get("/queue").contains(#""lost":{"evicted":3}"#))
+    }
+
     @Test func onlyNewsIsPublished() throws {
         let node = try Node(directory.path)
         node.broker.publishSystemTopics()
