@@ -33,7 +33,7 @@ extension Database {
             // The log must be empty before the file is another.
             try old.checkpoint(SQLITE_CHECKPOINT_TRUNCATE)
             old.reserveChecksums()
-            try old.execute("VACUUM INTO '\(place.replacing("'", with: "''"))'")
+            try old.vacuum(into: place)
             old.close()
             let new = try Connection(path: place, flags: SQLITE_OPEN_READWRITE)
             let found = Int(try new.integer("PRAGMA user_version"))

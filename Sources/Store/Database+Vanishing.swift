@@ -12,14 +12,11 @@ extension Database {
             path: filePath, code: SQLITE_READONLY | 4 << 8, detail: "the database file was moved or deleted")
         guard let directory, directory.isInPlace, access(filePath, F_OK) != 0 else { throw vanished }
         // All that was in it can still be read, as long as it is open.
-        do throws(SQLiteError) {
-            let place = try? directory.beginSalvage() + "/roost.db"
-            guard let place else { throw SQLiteError(code: SQLITE_CANTOPEN, message: "no place for a copy") }
-            try connection.execute("VACUUM INTO '\(place.replacing("'", with: "''"))'")
-            statements = nil
-            connection.close()
-            try? directory.replaceDatabase(with: place)
-        } catch { throw Self.storeError(error, path: filePath) }
+        let place = try directory.beginSalvage() + "/roost.db"
+        do throws(SQLiteError) { try connection.vacuum(into: place) } catch {
+            throw Self.storeError(error, path: filePath)
+        }
+        try directory.replaceDatabase(with: place)
         throw vanished
     }
 }

@@ -60,6 +60,11 @@ final class Connection {
         return moved != 0
     }
 
+    /// Writes all that is stored into a new file, without free pages.
+    func vacuum(into path: String) throws(SQLiteError) {
+        try execute("VACUUM INTO '\(path.replacing("'", with: "''"))'")
+    }
+
     var walFrames: Int {
         get { frames.pointee }
         set { frames.pointee = newValue }
