@@ -95,7 +95,8 @@ public final class MQTTClient {
         guard state == .idle else { return }
         begin()
         let number = connectionNumber
-        connecting = network.connect(to: endpoint, timeout: options.connectTimeout) { [weak self] result in
+        connecting = network.connect(to: endpoint, timeout: options.connectTimeout, pacer: pacer) {
+            [weak self] result in
             guard let self, self.state == .connecting, self.connectionNumber == number else { return }
             self.connecting = nil
             switch result {

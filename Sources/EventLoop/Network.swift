@@ -13,9 +13,23 @@ public protocol Network: AnyObject {
         to endpoint: Endpoint, timeout: Duration,
         _ completion: @escaping (Result<ByteStream, NetworkError>) -> Void
     ) -> any Connecting
+
+    /// As above, for a stream that `pacer` will hold to its rates: what a thin rate asks of a connection has to be known
+    /// before it is made.
+    func connect(
+        to endpoint: Endpoint, timeout: Duration, pacer: StreamPacer?,
+        _ completion: @escaping (Result<ByteStream, NetworkError>) -> Void
+    ) -> any Connecting
 }
 
 extension Network {
+    public func connect(
+        to endpoint: Endpoint, timeout: Duration, pacer: StreamPacer?,
+        _ completion: @escaping (Result<ByteStream, NetworkError>) -> Void
+    ) -> any Connecting {
+        connect(to: endpoint, timeout: timeout, completion)
+    }
+
     public func listen(
         _ endpoint: Endpoint, accept: @escaping (ByteStream) -> Void
     ) throws(NetworkError) -> any Listener {

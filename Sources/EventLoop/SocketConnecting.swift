@@ -9,6 +9,7 @@ final class SocketConnecting: Connecting, DescriptorHandler {
     private let loop: EventLoop
     private let endpoint: Endpoint
     private let deadline: Instant
+    private let window: ReceiveWindow?
     private var completion: ((Result<ByteStream, NetworkError>) -> Void)?
     private var addresses: ArraySlice<SocketAddress> = []
     private var lastError: NetworkError?
@@ -18,11 +19,12 @@ final class SocketConnecting: Connecting, DescriptorHandler {
     private var attemptTimer = Timer.none
 
     init(
-        loop: EventLoop, endpoint: Endpoint, timeout: Duration,
+        loop: EventLoop, endpoint: Endpoint, timeout: Duration, window: ReceiveWindow? = nil,
         _ completion: @escaping (Result<ByteStream, NetworkError>) -> Void
     ) {
         self.loop = loop
         self.endpoint = endpoint
+        self.window = window
         self.completion = completion
         deadline = loop.now + timeout
         // Holds the attempt until it has ended one way or the other.
@@ -57,6 +59,7 @@ final class SocketConnecting: Connecting, DescriptorHandler {
         guard number >= 0 else { return attemptDidFail(.last("socket")) }
         descriptor = number
         if address.family != AF_UNIX { setOption(number, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+        window?.prepare(number)
         if address.withSockaddr({ Glibc.connect(number, $0, $1) }) == 0 { return attemptDidSucceed() }
         switch errno {
         case EINPROGRESS, EINTR:

@@ -44,7 +44,16 @@ public final class SocketNetwork: Network {
         to endpoint: Endpoint, timeout: Duration,
         _ completion: @escaping (Result<ByteStream, NetworkError>) -> Void
     ) -> any Connecting {
-        let attempt = SocketConnecting(loop: loop, endpoint: endpoint, timeout: timeout, completion)
+        connect(to: endpoint, timeout: timeout, pacer: nil, completion)
+    }
+
+    public func connect(
+        to endpoint: Endpoint, timeout: Duration, pacer: StreamPacer?,
+        _ completion: @escaping (Result<ByteStream, NetworkError>) -> Void
+    ) -> any Connecting {
+        let window = pacer?.ingress.flatMap { ReceiveWindow(of: $0) }
+        let attempt = SocketConnecting(
+            loop: loop, endpoint: endpoint, timeout: timeout, window: window, completion)
         switch endpoint {
         case .unix(let path):
             attempt.start(

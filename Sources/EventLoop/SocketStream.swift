@@ -14,11 +14,6 @@ final class SocketStream: ByteStream, DescriptorHandler {
     /// The least that such a read asks for.
     private static let leastRead = 16 * 1024
 
-    /// What the kernel begins with; it grows by itself from there.
-    private static let usualReceiveBuffer = 128 << 10
-    /// With less, the window opens in jumps, and the peer's timers decide the rate: at 64 kbit/s, 4 KiB gave 64 % of it.
-    private static let leastReceiveBuffer: Int32 = 32 << 10
-
     /// Negative after closing.
     private var descriptor: Int32
     private var watch = Watch.none
@@ -62,16 +57,17 @@ final class SocketStream: ByteStream, DescriptorHandler {
         }
     }
 
-    /// Small kernel buffers make a rate felt: what the kernel has taken in, the network has carried already.
     override func pace(by pacer: StreamPacer) {
         super.pace(by: pacer)
         // What lies unsent in the kernel can't be overtaken by what matters more.
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, 128 << 10)
-        guard let ingress = pacer.ingress else { return }
-        let halfSecond = Int32(clamping: Int(ingress.bytesPerSecond / 2))
-        if halfSecond < SocketStream.usualReceiveBuffer {
-            setOption(descriptor, SOL_SOCKET, SO_RCVBUF, max(SocketStream.leastReceiveBuffer, halfSecond))
-        }
+        if let ingress = pacer.ingress { ReceiveWindow(of: ingress)?.widen(descriptor) }
+    }
+
+    /// Bytes that the kernel holds for us.
+    var arrived: Int {
+        var count: Int32 = 0
+        return ioctl(descriptor, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
     }
 
     override func readingDidResume() {
