@@ -3,36 +3,39 @@ import Uplink
 extension Admin {
     /// `roost coverage`: `?node=` of one node alone, `?since=` milliseconds since 1970 UTC. With `?times=1` spans have the
     /// times at which the node received their first and last message, which is what the text for people is made of.
-    func coverage(_ call: HTTPCall) -> HTTPResponse {
+    func coverage(_ call: HTTPCall) {
         guard let ingest else {
-            return .failure(
-                .notFound,
-                "this node receives no batches: [ingest] enabled = true in roost.toml, or ask a roost ingest by --socket"
-            )
+            return call.answer(
+                .failure(
+                    .notFound,
+                    "this node receives no batches: [ingest] enabled = true in roost.toml, or ask a roost ingest by "
+                        + "--socket"))
         }
         var since: Int64?
         if let text = call.request.target.query("since") {
             guard let time = Int64(text) else {
-                return .failure(.badRequest, "since=\(text): milliseconds since 1970 UTC")
+                return call.answer(.failure(.badRequest, "since=\(text): milliseconds since 1970 UTC"))
             }
             since = time
         }
         let node = call.request.target.query("node")
         if let node, ingest.states[node: node].isEmpty {
-            return .failure(.notFound, "nothing has ever come from node \(node). Those that are known: roost coverage")
+            return call.answer(
+                .failure(.notFound, "nothing has ever come from node \(node). Those that are known: roost coverage"))
         }
         let withTimes = call.request.target.query("times") == "1"
-        let coverage = ingest.coverage(of: node, since: since)
-        return .json { json in
-            json.array { json in
-                for run in coverage { run.write(to: &json, withTimes: withTimes) }
-            }
-        }
+        goOn(CoverageListing(ingest, node: node, since: since, withTimes: withTimes), call)
+    }
+
+    /// One step a tick.
+    private func goOn(_ listing: CoverageListing, _ call: HTTPCall) {
+        if let response = listing.step() { return call.answer(response) }
+        broker.loop.schedule(after: .zero) { [weak self] in self?.goOn(listing, call) }
     }
 }
 
 extension Coverage {
-    fileprivate func write(to json: inout JSONWriter, withTimes: Bool) {
+    func write(to json: inout JSONWriter, withTimes: Bool) {
         json.object { json in
             json.member("node", key.node)
             json.member("route", key.route)

@@ -76,7 +76,7 @@ public final class Admin {
                 call.answer(tell(call.name, word))
             }
         }
-        router.add(.get, "/coverage") { [unowned self] call in call.answer(coverage(call)) }
+        router.add(.get, "/coverage") { [unowned self] call in coverage(call) }
         router.add(.post, "/uplink/*/test") { [unowned self] call in test(call) }
         router.add(.get, "/modules") { call in call.answer(.json { $0.array { _ in } }) }
         router.add(.post, "/log/*") { [unowned self] call in call.answer(setLogLevel(call.name)) }

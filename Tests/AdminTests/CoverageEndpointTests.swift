@@ -84,4 +84,65 @@ import Testing
         node.admin.ingest = nil
         #expect(try node.bench.ask("GET", "/coverage").body.contains("[ingest]"))
     }
+
+    /// A run with many spans in each of very many nodes.
+    private func fill(_ ingest: Ingest, nodes: Int, spans: Int) throws {
+        let time = WallTime(milliseconds: 5)
+        var state = ReceiverState()
+        state.madeAt = time
+        for span in 0..<spans { _ = try state.accept(UInt64(span * 2 + 1), count: 1, from: time, to: time) }
+        for node in 0..<nodes {
+            let key = ReceiverKey(node: "node-\(node)", route: "cloud/plant", run: BatchRun(epoch: UInt64(node)))
+            ingest.states.set(key, state)
+        }
+    }
+
+    @Test func thousandsOfNodesAreAnsweredWhole() throws {
+        let (node, ingest) = try node()
+        try fill(ingest, nodes: 3000, spans: 3)
+
+        let answer = try node.get("/coverage")
+
+        #expect(answer.utf8.count { $0 == UInt8(ascii: "\n") } == 1)
+        #expect(answer.hasPrefix(#"[{"node":"node-0","#))
+        #expect(answer.hasSuffix("]}]\n"))
+        #expect(answer.components(of: #""node":""#) == 3000)
+        #expect(try node.get("/coverage?since=6") == "[]\n")
+    }
+
+    @Test func noTickWritesMoreThanItsShare() throws {
+        let (_, ingest) = try node()
+        try fill(ingest, nodes: 300, spans: 100)
+        let listing = CoverageListing(ingest, node: nil, since: nil, withTimes: false)
+
+        var steps = 1
+        while listing.step() == nil { steps += 1 }
+
+        // Each run is 100 spans, 99 holes and itself.
+        #expect(steps >= 300 * 200 / (CoverageListing.stepPieces + 200))
+        #expect(CoverageListing(ingest, node: "node-7", since: nil, withTimes: false).step() != nil)
+    }
+
+    @Test func whatIsForgottenMeanwhileIsLeftOut() throws {
+        let (_, ingest) = try node()
+        try fill(ingest, nodes: 300, spans: 100)
+        let listing = CoverageListing(ingest, node: nil, since: nil, withTimes: false)
+        #expect(listing.step() == nil)
+        let last = ReceiverKey(node: "node-99", route: "cloud/plant", run: BatchRun(epoch: 99))
+        ingest.states.remove(last)
+
+        var response: HTTPResponse?
+        while response == nil { response = listing.step() }
+
+        let text = String(decoding: response?.body ?? [], as: UTF8.self)
+        #expect(text.components(of: #""node":""#) == 299)
+    }
+}
+
+extension String {
+    /// How often `part` is in it.
+    fileprivate func components(of part: String) -> Int {
+        let (bytes, wanted) = (Array(utf8), Array(part.utf8))
+        return bytes.indices.count { bytes[$0...].starts(with: wanted) }
+    }
 }
