@@ -152,6 +152,9 @@ extension Admin {
             "roost_uplink_acknowledged_messages_total", .counter, "Messages that the far end has.",
             samples { Double($0.acknowledgedMessages) })
         text.add(
+            "roost_uplink_downgraded_messages_total", .counter, "Messages of QoS 2 that were sent at QoS 1.",
+            samples { Double($0.downgradedMessages) })
+        text.add(
             "roost_uplink_reconnects_total", .counter, "Connections after the first.", samples { Double($0.reconnects) }
         )
         text.add(

@@ -44,6 +44,8 @@ public struct UplinkReport: Sendable, Equatable {
     public var sentBytes: UInt64 = 0
     public var receivedBytes: UInt64 = 0
     public var acknowledgedMessages: UInt64 = 0
+    /// Messages of QoS 2 that went at QoS 1.
+    public var downgradedMessages: UInt64 = 0
     /// Connections after the first.
     public var reconnects: UInt64 = 0
 

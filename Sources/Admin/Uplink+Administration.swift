@@ -10,6 +10,7 @@ extension Uplink: AdministeredUplink {
         report.sentBytes = figures.sentBytes
         report.receivedBytes = figures.receivedBytes
         report.acknowledgedMessages = figures.acknowledgedMessages
+        report.downgradedMessages = figures.downgradedMessages
         report.reconnects = figures.reconnects
         return report
     }

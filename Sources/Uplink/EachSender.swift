@@ -175,9 +175,17 @@ final class EachSender: RouteSender {
                 identifier: identifier, numbering: queued.numbering, number: queued.number,
                 sentAt: context.client.departure(), answer: head.qos == .atMostOnce ? .success : nil))
         context.sentMessages += 1
+        if queued.message.qos == .exactlyOnce { noteDowngrade() }
         queue.advance()
         if head.qos == .atMostOnce, !isDraining { passAnswered(now) }
         return true
+    }
+
+    /// A connection that breaks can double what the publisher wanted once: whoever looks shall see how much that concerns.
+    private func noteDowngrade() {
+        context.downgradedMessages += 1
+        guard context.downgradedMessages == 1 else { return }
+        context.notice("downgrades \(queue.name)", "route \(queue.name): messages of QoS 2 go at QoS 1")
     }
 
     // MARK: - Answers

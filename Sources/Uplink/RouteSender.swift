@@ -94,6 +94,8 @@ final class SendingContext {
     /// Messages, not PUBLISHes.
     var sentMessages: UInt64 = 0
     var acknowledgedMessages: UInt64 = 0
+    /// Messages of QoS 2 that went at QoS 1.
+    var downgradedMessages: UInt64 = 0
     var onNotice: ((String) -> Void)?
     private var notices: [String: Instant] = [:]
     private static let silence: Duration = .seconds(600)

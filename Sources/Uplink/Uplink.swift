@@ -26,6 +26,8 @@ public final class Uplink {
         public var sentBytes: UInt64
         public var receivedBytes: UInt64
         public var acknowledgedMessages: UInt64
+        /// Messages of QoS 2 that went at QoS 1, again or for the first time (mode `each`).
+        public var downgradedMessages: UInt64
         /// Connections after the first.
         public var reconnects: UInt64
         /// Smoothed, from sending to acknowledgement; 0 before the first.
@@ -217,7 +219,8 @@ public final class Uplink {
     public var figures: Figures {
         Figures(
             sentMessages: context.sentMessages, sentBytes: client.bytesSent, receivedBytes: client.bytesReceived,
-            acknowledgedMessages: context.acknowledgedMessages, reconnects: connections > 0 ? connections - 1 : 0,
+            acknowledgedMessages: context.acknowledgedMessages, downgradedMessages: context.downgradedMessages,
+            reconnects: connections > 0 ? connections - 1 : 0,
             roundTripMilliseconds: health.smoothedMilliseconds)
     }
 

@@ -43,6 +43,18 @@ import Testing
         #expect(world.queues[0].messages == 0)
     }
 
+    @Test func qos2GoesAtQoS1AndIsCountedAndToldOnce() throws {
+        let world = try World(routes: [Self.route])
+        world.connect()
+        for number in 1...5 { world.publish("\(number)", qos: number == 3 ? .atLeastOnce : .exactlyOnce) }
+
+        world.settle()
+
+        #expect(world.upstream.received.allSatisfy { $0.qos == .atLeastOnce })
+        #expect(world.uplink.figures.downgradedMessages == 4)
+        #expect(world.notices.filter { $0.contains("QoS 2") }.count == 1)
+    }
+
     @Test func topicExpiryStampAndRetainTravel() throws {
         var route = Self.route
         route.topic = "{node}/{topic}"
