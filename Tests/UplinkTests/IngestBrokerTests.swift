@@ -56,6 +56,24 @@ private final class Forbidding: AccessControl {
         #expect(cloud.ingest.figures.refusedBatches == 1)
     }
 
+    @Test func anUnknownVersionClosesMQTT311WithoutACopy() throws {
+        let cloud = try cloud()
+        let person = site.client("person", at: "cloud", subscribing: "roost/refused/#")
+        let node = site.client("pump-7", at: "cloud", version: .v311)
+        site.pass(.zero)
+        var batch = makeBatch(samples(1...1))
+        let version = try #require(batch.firstIndex(of: UInt8(ascii: "v")))
+        batch[version + 3] = UInt8(ascii: "2")
+
+        node.send(batch)
+        site.pass(.zero)
+
+        #expect(node.acknowledged.isEmpty)
+        #expect(node.closings.count == 1)
+        #expect(person.received.isEmpty)
+        #expect(cloud.ingest.figures.refused == ["version": 1])
+    }
+
     @Test func theRightToPublishBatchesIsAskedFirst() throws {
         let cloud = try cloud()
         access.topics = [Batch.topic(prefix: "roost/batch", node: "pump-7")]
