@@ -103,16 +103,19 @@ public struct IntervalSet: Sendable, Equatable {
 
     /// Removes everything up to `number`.
     public mutating func remove(through number: UInt64) {
-        while let first = intervals.first, first.lowerBound <= number {
-            if first.upperBound <= number {
-                intervals.removeFirst()
-                count -= Self.length(first)
-            } else {
-                count -= number - first.lowerBound + 1
-                intervals[0] = number + 1...first.upperBound
-                return
-            }
+        // At once: taken one by one from the front, the others would be moved as often.
+        let whole = firstIndex(endingAtOrAfter: number == .max ? number : number + 1)
+        for interval in intervals[..<whole] { count -= Self.length(interval) }
+        intervals.removeSubrange(..<whole)
+        guard let first = intervals.first, first.lowerBound <= number else { return }
+        // It ends above `number`, or at the last number there is.
+        guard first.upperBound > number else {
+            count -= Self.length(first)
+            intervals.removeFirst()
+            return
         }
+        count -= number - first.lowerBound + 1
+        intervals[0] = number + 1...first.upperBound
     }
 
     private func firstIndex(endingAtOrAfter number: UInt64) -> Int {

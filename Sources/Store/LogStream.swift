@@ -2,20 +2,6 @@ import DequeModule
 import EventLoop
 import MQTT
 
-/// Where a number counts: a route counts its own messages in each lane of each run from 1.
-public struct Numbering: Hashable, Sendable {
-    /// `RunRecord.ordinal`.
-    public let run: Int64
-    public let epoch: UInt64
-    public let lane: UInt16
-
-    public init(run: Int64, epoch: UInt64, lane: UInt16) {
-        self.run = run
-        self.epoch = epoch
-        self.lane = lane
-    }
-}
-
 /// One stream of the log: numbered messages for one route, or for one set of sessions.
 ///
 /// The newest messages are in memory (the tail), what was committed and has left memory is read back from the database in
@@ -57,7 +43,7 @@ public final class LogStream {
     /// The stream's row is in the database, or in a group on its way there.
     var isRecorded: Bool
     /// Lowest number that may be on disk; nil: nothing is.
-    private(set) var firstOnDisk: UInt64?
+    var firstOnDisk: UInt64?
     /// Destinations that can't be waited for now: away, full, or slow.
     var unsettleable = 0
     /// Messages that nobody waits for are written too, by the commit timer: a route's link is in doubt or down; a session is
@@ -78,13 +64,13 @@ public final class LogStream {
     /// Tells the route whose stream this is of each message.
     var onAppend: ((UInt64, Message) -> Void)?
     /// Told when a reading that said `loading`, or an end, is over.
-    private var waiting: [any StreamConsumer] = []
-    private var loaded: [LoadedRun] = [] {
+    var waiting: [any StreamConsumer] = []
+    var loaded: [LoadedRun] = [] {
         didSet { log.loadedRuns += loaded.count - oldValue.count }
     }
-    private var readInFlight = false
+    var readInFlight = false
     /// Where the tail began when the read was asked for: below it, what the read doesn't find isn't there.
-    private var readLimit: UInt64 = 0
+    var readLimit: UInt64 = 0
 
     /// Everything ever appended in this run: for averages.
     private(set) var appendedBytes = 0
@@ -293,71 +279,7 @@ public final class LogStream {
         dropPassed()
     }
 
-    // MARK: Committing
-
-    /// Messages that are not on disk, of those that were submitted below a number.
-    func forEachUncommitted(below end: UInt64, _ body: (UInt64, Message) -> Void) {
-        var number = max(committedBelow, tailFirst)
-        while number < min(end, next) {
-            if let message = tail[Int(number - tailFirst)].message { body(number, message) }
-            number += 1
-        }
-    }
-
-    /// What was handed to the writer came back unwritten.
-    func takeBackSubmitted() { submittedBelow = max(committedBelow, tailFirst) }
-
-    /// The unsubmitted part as segments, one for each run of numbers that still wait.
-    func takeUnsubmitted() -> [SegmentWrite] { takeUnsubmitted(below: next) }
-
-    func takeUnsubmitted(below end: UInt64) -> [SegmentWrite] {
-        var segments: [SegmentWrite] = []
-        var number = max(submittedBelow, tailFirst)
-        var packets: [UInt8] = []
-        var index = SegmentIndex()
-        var first = number
-        var receivedAt: Int64 = 0
-        var expiry = Int64.min
-        func close(before end: UInt64) {
-            guard !packets.isEmpty else { return }
-            segments.append(
-                SegmentWrite(
-                    stream: record.id, first: first, count: Int(end - first), packets: packets, index: index.bytes,
-                    receivedAt: receivedAt, expiry: expiry))
-            packets = []
-            index = SegmentIndex()
-            expiry = .min
-        }
-        while number < end {
-            if let message = tail[Int(number - tailFirst)].message {
-                if packets.isEmpty {
-                    packets.reserveCapacity(min(Int(next - number) * (averageBytes + 16), StoreJobs.mergeBytes))
-                    first = number
-                    receivedAt = message.receivedAt
-                }
-                packets.append(contentsOf: message.packet)
-                index.append(laneSequence: message.laneSequence, receivedAt: message.receivedAt)
-                expiry = max(expiry, message.expiresAt)
-            } else {
-                close(before: number)
-            }
-            number += 1
-        }
-        close(before: number)
-        submittedBelow = max(submittedBelow, end)
-        if firstOnDisk == nil { firstOnDisk = segments.first?.first }
-        return segments
-    }
-
-    /// The group that held the numbers below `end` is on disk.
-    func committed(below end: UInt64) {
-        var number = max(committedBelow, tailFirst)
-        committedBelow = max(committedBelow, end)
-        while number < end, number < next {
-            if number >= tailFirst { tail[Int(number - tailFirst)].message?.partIsSafe() }
-            number += 1
-        }
-    }
+    // MARK: Memory
 
     /// Gives back the memory of the tail's messages that are on disk.
     func unload() {
@@ -366,51 +288,4 @@ public final class LogStream {
             tailFirst += 1
         }
     }
-
-    /// The tag of the oldest read whose messages are still in memory.
-    var oldestRead: UInt64? { loaded.first?.tag }
-
-    func dropOldestRead() { if !loaded.isEmpty { loaded.removeFirst() } }
-
-    // MARK: Reading
-
-    public func read(at number: UInt64, for consumer: any StreamConsumer) -> Reading {
-        guard number < next else { return .end }
-        if number >= tailFirst {
-            guard let message = tail[Int(number - tailFirst)].message else { return .missing(next: number + 1) }
-            return message.isHeld ? .end : .message(message)
-        }
-        if let run = loaded.first(where: { $0.first <= number && number <= $0.last }) {
-            return run.read(at: number)
-        }
-        guard let firstOnDisk else { return .missing(next: tailFirst) }
-        guard number >= firstOnDisk else { return .missing(next: min(firstOnDisk, tailFirst)) }
-        if !waiting.contains(where: { $0 === consumer }) { waiting.append(consumer) }
-        if !readInFlight {
-            readInFlight = true
-            readLimit = tailFirst - 1
-            log.read(self, from: number, maximumBytes: log.readStep)
-        }
-        return .loading
-    }
-
-    func didRead(_ tag: UInt64, from: UInt64, _ segments: [StoredSegment]) {
-        readInFlight = false
-        var run = LoadedRun(tag: tag, first: from, last: max(from, readLimit))
-        for segment in segments { run.append(segment, meter: log.readMeter) }
-        if loaded.count >= Self.loadedRuns { loaded.removeFirst() }
-        loaded.append(run)
-        log.trimReads()
-        let told = waiting
-        waiting = []
-        for consumer in told { consumer.streamIsReadable(self) }
-    }
-
-    /// How many reads are kept for readers at different places; `Log.trimReads` bounds their bytes over all streams.
-    private static let loadedRuns = 64
-}
-
-/// Who reads a stream.
-public protocol StreamConsumer: AnyObject {
-    func streamIsReadable(_ stream: LogStream)
 }

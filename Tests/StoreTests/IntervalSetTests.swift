@@ -21,6 +21,22 @@ import Testing
         #expect(IntervalSet(set).missing(in: range) == missing)
     }
 
+    /// Through a hole, to an end, into an interval, and through the last number there is.
+    @Test(
+        arguments: [
+            (0, [2...3, 5...9, .max - 1 ... .max], 9), (3, [5...9, .max - 1 ... .max], 7),
+            (4, [5...9, .max - 1 ... .max], 7), (7, [8...9, .max - 1 ... .max], 4), (9, [.max - 1 ... .max], 2),
+            (.max - 1, [.max ... .max], 1), (.max, [], 0),
+        ] as [(UInt64, [ClosedRange<UInt64>], UInt64)])
+    func removingThroughANumberLeavesWhatIsAbove(_ number: UInt64, _ left: [ClosedRange<UInt64>], _ count: UInt64) {
+        var set = IntervalSet([2...3, 5...9, .max - 1 ... .max])
+
+        set.remove(through: number)
+
+        #expect(set.intervals == left)
+        #expect(set.count == count)
+    }
+
     @Test func gapsAndCountsAreAsAModelHasThem() {
         var set = IntervalSet()
         var model: Set<UInt64> = []
