@@ -13,9 +13,7 @@ extension Database {
         let directory = try existing(path)
         directory.discardSalvage()
         try directory.finishSalvage()
-        guard isOurs(path) || RawLog(path: path + "/roost.db-wal") != nil else {
-            throw .notADatabase(path: path + "/roost.db")
-        }
+        try refuseOthers(path)
         var report = try salvage(
             in: directory, options: handOptions, because: "repaired by hand", makesRoom: false, progress: progress)
         if !keepsOld, let evidence = report.evidence {
@@ -29,6 +27,8 @@ extension Database {
     /// Gives free space back to the file system. Throws `locked` while a roostd runs. Returns the file's bytes before and after.
     public static func compact(path: String) throws(StoreError) -> (before: Int, after: Int) {
         let directory = try existing(path)
+        try directory.finishSalvage()
+        try refuseOthers(path)
         try prepare(directory, handOptions)
         // Opening upgrades, takes in what a crash left in the log, and finds damage before anything is written.
         try Database(path: path, options: handOptions, directory: directory).close()
@@ -77,6 +77,14 @@ extension Database {
         options.budgetBytes = 1 << 50
         options.ballastBytes = 0
         return options
+    }
+
+    /// What isn't Roost's, or a newer Roost's, is left alone.
+    private static func refuseOthers(_ path: String) throws(StoreError) {
+        try refuseNewer(path)
+        guard isOurs(path) || RawLog(path: path + "/roost.db-wal") != nil else {
+            throw .notADatabase(path: path + "/roost.db")
+        }
     }
 
     /// Without making one where none is.

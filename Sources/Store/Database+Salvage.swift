@@ -55,7 +55,7 @@ extension Database {
 
     /// A newer Roost's database is left alone even where its pages don't verify: a newer Roost may seal them otherwise. A
     /// number that is one flipped bit away from one that is known is damage.
-    private static func refuseNewer(_ path: String) throws(StoreError) {
+    static func refuseNewer(_ path: String) throws(StoreError) {
         let file = path + "/roost.db"
         let header = contents(of: file, atMost: 100)
         guard header.count == 100, header.starts(with: "SQLite format 3\0".utf8),

@@ -8,14 +8,13 @@ extension StoreCommand {
         static let configuration = CommandConfiguration(
             commandName: "import", abstract: "Publish the messages of exported batches to a broker.",
             discussion: """
-                Messages keep topic, payload, Retain and properties, among them the time at which the node received them (t)
-                and the nodes they passed (via). They go out in their order with QoS 1 at least, and each is
-                acknowledged: what a broker says it has, it has. Messages whose Message Expiry Interval has passed since
-                then are left out.
+                Messages keep topic, payload, Retain and properties, among them the time at which the node received \
+                them (t) and the nodes they passed (via). They go out in their order with QoS 1 at least, and each is \
+                acknowledged. Those whose Message Expiry Interval has passed since then are left out. To the broker \
+                they are new messages: importing twice publishes twice.
 
-                Files are looked through first: if one is damaged, nothing is published, save with --partial. What is cut off
-                in between says how to go on (--skip). A receiver of batches doesn't know these messages again: to bring
-                batches to one as batches, publish them (roost pub -f).
+                Files are looked through first: if one is damaged, nothing is published, save with --partial. What is \
+                cut off in between says how to go on (--skip).
 
                 EXAMPLES
                   roost store import backlog.lz4
@@ -70,9 +69,9 @@ extension StoreCommand {
             let limit = maxBatch << 20
             let contents = try BatchFiles.survey(files, limitBytes: limit)
             if let damage = contents.damage, !partial {
+                let before = "; --partial publishes the \(contents.messages) messages before it"
                 throw Failure.refused(
-                    "\(damage.text). Nothing was published; --partial publishes the \(contents.messages) messages before it"
-                )
+                    "\(damage.text). Nothing was published\(contents.messages > 0 ? before : "")")
             }
             guard contents.messages > skip || !contents.isComplete else {
                 return try finish(Importer.Tally(messages: contents.messages, skipped: contents.messages), next: skip)
@@ -109,6 +108,7 @@ extension StoreCommand {
                 if let bytes = try? Document.encode(report) { Document.print(bytes) }
                 return
             }
+            guard ok || tally.messages > 0 else { return }
             var parts = ["\(Quantities.count(Int64(tally.acknowledged))) messages published and acknowledged"]
             if tally.refused > 0 { parts.append("\(Quantities.count(Int64(tally.refused))) refused") }
             if tally.expired > 0 { parts.append("\(Quantities.count(Int64(tally.expired))) left out, expired since") }

@@ -11,7 +11,7 @@ extension EndToEndTests {
             let scenario = try Scenario()
             defer { scenario.end() }
             let mount = try Mount(scenario, size: "24m")
-            let roostd = try Roostd(scenario, "[store]\nbudget = \"8MiB\"", data: mount.path + "/data")
+            let roostd = try Roostd(scenario, "[store]\nbudget = \"16MiB\"", data: mount.path + "/data")
             try roostd.start()
             let keeper = LoadSubscriber(scenario, name: "keeper", to: roostd.endpoint)
             try scenario.wait("SUBACK") { keeper.isSubscribed }
