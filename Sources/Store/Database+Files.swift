@@ -25,8 +25,11 @@ extension Database {
         Glibc.close(descriptor)
     }
 
+    /// The file system takes no more: none is left, the user has had their share, or files may grow no further (`ulimit -f`).
+    static func isFull(_ code: Int32) -> Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
+
     static func storeError(_ error: SQLiteError, path: String) -> StoreError {
-        if [ENOSPC, EDQUOT].contains(error.systemErrno), error.primaryCode == SQLITE_IOERR { return .full(path: path) }
+        if isFull(error.systemErrno), error.primaryCode == SQLITE_IOERR { return .full(path: path) }
         return switch error.primaryCode {
         case SQLITE_FULL: .full(path: path)
         case SQLITE_NOTADB: .notADatabase(path: path)

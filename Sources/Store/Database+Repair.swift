@@ -4,7 +4,7 @@ import Glibc
 /// What people ask for by hand, with no roostd running: `roost store repair` and `compact`.
 extension Database {
     /// Saves what is readable into a new database; the old one is kept beside unless `keepsOld` is false. Throws `locked`
-    /// while a roostd runs.
+    /// while a roostd runs, and `full` where there is no room for the new one: then nothing has changed.
     ///
     /// - Parameter progress: told pages done and pages in all.
     public static func repair(
@@ -13,10 +13,9 @@ extension Database {
         let directory = try existing(path)
         directory.discardSalvage()
         try directory.finishSalvage()
-        guard isOurs(path) || RawLog(path: path + "/roost.db-wal") != nil else {
-            throw .notADatabase(path: path + "/roost.db")
-        }
-        var report = try salvage(in: directory, options: handOptions, because: "repaired by hand", progress: progress)
+        try refuseOthers(path)
+        var report = try salvage(
+            in: directory, options: handOptions, because: "repaired by hand", makesRoom: false, progress: progress)
         if !keepsOld, let evidence = report.evidence {
             unlink(evidence)
             unlink(evidence + "-wal")
@@ -28,6 +27,8 @@ extension Database {
     /// Gives free space back to the file system. Throws `locked` while a roostd runs. Returns the file's bytes before and after.
     public static func compact(path: String) throws(StoreError) -> (before: Int, after: Int) {
         let directory = try existing(path)
+        try directory.finishSalvage()
+        try refuseOthers(path)
         try prepare(directory, handOptions)
         // Opening upgrades, takes in what a crash left in the log, and finds damage before anything is written.
         try Database(path: path, options: handOptions, directory: directory).close()
@@ -35,6 +36,16 @@ extension Database {
             directory.discardSalvage()
             throw error
         }
+    }
+
+    /// What `repair` and `compact` may take while they work, beside the database that is there, and what the file system has
+    /// left. Bytes.
+    public static func room(path: String) -> (needed: Int, available: Int) {
+        let file = path + "/roost.db"
+        var room = statvfs()
+        let available = statvfs(path, &room) == 0 ? Int(room.f_bavail) * Int(room.f_frsize) : 0
+        // What is at most in both, and a little for the file system's own accounts.
+        return (size(of: file) + size(of: file + "-wal") + (1 << 20), available)
     }
 
     /// Reads a damaged database page by page and tells what is in it; nothing is kept.
@@ -66,6 +77,14 @@ extension Database {
         options.budgetBytes = 1 << 50
         options.ballastBytes = 0
         return options
+    }
+
+    /// What isn't Roost's, or a newer Roost's, is left alone.
+    private static func refuseOthers(_ path: String) throws(StoreError) {
+        try refuseNewer(path)
+        guard isOurs(path) || RawLog(path: path + "/roost.db-wal") != nil else {
+            throw .notADatabase(path: path + "/roost.db")
+        }
     }
 
     /// Without making one where none is.

@@ -53,12 +53,21 @@ extension Database {
         return stat(file, &status) == 0 ? Int(status.st_size) : 0
     }
 
-    static func contents(of path: String, atMost limit: Int) -> [UInt8] {
+    /// The beginning of a file, or all of it; as much as can be read.
+    static func contents(of path: String, atMost limit: Int = .max) -> [UInt8] {
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return [] }
         defer { Glibc.close(descriptor) }
-        return [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            count = max(0, pread(descriptor, buffer.baseAddress, limit, 0))
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_size > 0 else { return [] }
+        let size = min(Int(status.st_size), limit)
+        return [UInt8](unsafeUninitializedCapacity: size) { buffer, done in
+            while done < size {
+                let got = pread(descriptor, buffer.baseAddress.map { $0 + done }, size - done, off_t(done))
+                if got < 0, errno == EINTR { continue }
+                guard got > 0 else { break }
+                done += got
+            }
         }
     }
 }

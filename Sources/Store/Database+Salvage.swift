@@ -55,7 +55,7 @@ extension Database {
 
     /// A newer Roost's database is left alone even where its pages don't verify: a newer Roost may seal them otherwise. A
     /// number that is one flipped bit away from one that is known is damage.
-    private static func refuseNewer(_ path: String) throws(StoreError) {
+    static func refuseNewer(_ path: String) throws(StoreError) {
         let file = path + "/roost.db"
         let header = contents(of: file, atMost: 100)
         guard header.count == 100, header.starts(with: "SQLite format 3\0".utf8),
@@ -111,15 +111,17 @@ extension Database {
     /// - Parameters:
     ///   - directory: locked; nobody has the database open.
     ///   - expected: by stream, the highest number known to have been there.
+    ///   - makesRoom: where there is none for a whole copy, the ballast goes, then what is kept of earlier damage, and then
+    ///     messages are left in the damaged file: a daemon has to serve. False: `full` is thrown, and nothing has changed.
     static func salvage(
         in directory: DatabaseDirectory, options: DatabaseOptions, because reason: String,
-        expected: [Int64: UInt64] = [:], progress: ((Int, Int) -> Void)? = nil
+        expected: [Int64: UInt64] = [:], makesRoom: Bool = true, progress: ((Int, Int) -> Void)? = nil
     ) throws(StoreError) -> SalvageReport {
         do throws(StoreError) {
             return try copy(directory, options, reason, expected, progress, withLog: true)
         } catch {
             directory.discardSalvage()
-            guard case .full = error else { throw error }
+            guard makesRoom, case .full = error else { throw error }
         }
         // Room first: the ballast, and what was kept of earlier damage.
         directory.releaseBallast()

@@ -57,6 +57,7 @@ public final class Database {
     public static func openReadOnly(path: String, vfs: String? = nil) throws(StoreError) -> Database {
         var options = DatabaseOptions()
         options.vfs = vfs
+        if vfs == nil { try refuseNewer(path) }
         return try Database(path: path, options: options, directory: nil, readOnly: true)
     }
 

@@ -109,6 +109,6 @@ extension DatabaseDirectory {
 
     private static func error(_ path: String) -> StoreError {
         let code = errno
-        return code == ENOSPC || code == EDQUOT ? .full(path: path) : .notWritable(path: path, errno: code)
+        return Database.isFull(code) ? .full(path: path) : .notWritable(path: path, errno: code)
     }
 }

@@ -1,5 +1,3 @@
-import Glibc
-
 /// A write-ahead log read without SQLite: which of its pages count, and whether something in its middle is broken.
 ///
 /// SQLite stops at the first frame that doesn't verify, and drops every transaction behind it without a word: right after a
@@ -21,7 +19,7 @@ final class RawLog {
 
     /// nil where there is no log, or nothing in it.
     init?(path: String) {
-        bytes = Self.contents(path)
+        bytes = Database.contents(of: path)
         guard bytes.count > Self.headerBytes + Self.frameHeaderBytes else { return nil }
         let magic = bytes.big32(0)
         let isBig = magic & 1 == 1
@@ -100,21 +98,5 @@ final class RawLog {
             }
         }
         return (a, b)
-    }
-
-    private static func contents(_ path: String) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return [] }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_size > 0 else { return [] }
-        let size = Int(status.st_size)
-        return [UInt8](unsafeUninitializedCapacity: size) { buffer, done in
-            while done < size {
-                let got = pread(descriptor, buffer.baseAddress.map { $0 + done }, size - done, off_t(done))
-                guard got > 0 else { break }
-                done += got
-            }
-        }
     }
 }

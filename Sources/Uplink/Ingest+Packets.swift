@@ -106,7 +106,7 @@ extension Ingest {
 
 extension WallTime {
     /// When the node received a message: its User Property `t`, the last one; nil where it has none that can be read.
-    init?(of publish: PublishView) {
+    public init?(of publish: PublishView) {
         var found: UnsafeRawBufferPointer?
         for property in PropertyReader(publish.properties) {
             if case .pair(let name, let value) = property.value, name.count == 1, name[0] == UInt8(ascii: "t") {

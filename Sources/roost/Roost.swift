@@ -36,6 +36,8 @@ struct Roost: ParsableCommand {
 enum Main {
     static func main() {
         signal(SIGPIPE, SIG_IGN)
+        // A file at its size limit (ulimit -f) is said as such.
+        signal(SIGXFSZ, SIG_IGN)
         do {
             var command = try Roost.parseAsRoot(GlobalOptions.moved(Array(CommandLine.arguments.dropFirst())))
             try command.run()

@@ -2,18 +2,19 @@ import ArgumentParser
 import Glibc
 import Store
 
-/// `roost store [check | export | repair | compact]`: the database, with or without the daemon that has it.
+/// `roost store [check | export | import | repair | compact]`: the database, with or without the daemon that has it.
 struct StoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "store",
-        abstract: "Verify the log, write it out as batches, save what is readable, give space back.",
+        abstract: "Verify the log, write it out as batches, read it in, save what is readable, give space back.",
         discussion: """
             EXAMPLES
               roost store check
               roost store export --route cloud/plant -o plant.lz4
+              roost store import --url mqtt://cloud:1883 plant.lz4
               roost store repair
             """,
-        subcommands: [Check.self, Export.self, Repair.self, Compact.self])
+        subcommands: [Check.self, Export.self, Import.self, Repair.self, Compact.self])
 
     /// Which database.
     struct Place: ParsableArguments {
@@ -42,18 +43,39 @@ struct StoreCommand: ParsableCommand {
         func failure(_ error: StoreError) -> Failure {
             switch error {
             case .locked: .refused("\(path) is in use by a running roostd. Stop it first (systemctl stop roostd).")
-            case .notWritable(let file, let errno) where errno == ENOENT:
+            case .notWritable(let file, let errno) where errno == ENOENT || errno == ENOTDIR:
                 .refused("\(file): \(String(cString: strerror(errno))). Name the data directory with --data.")
             case .corrupt: .refused("\(Self.text(error)). `roost store repair` saves what is readable.")
+            case .full: .refused(noRoom)
             default: .refused(Self.text(error))
             }
+        }
+
+        /// What is where a database should be.
+        private static func nature(of path: String) -> String {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return "is not a Roost database" }
+            switch status.st_mode & S_IFMT {
+            case S_IFDIR: return "is a directory, not a database"
+            case S_IFREG where status.st_size == 0:
+                return "is empty: nothing was ever stored there, or it was lost. roostd makes a new database of it"
+            default: return "is not a Roost database"
+            }
+        }
+
+        /// For commands that write the database anew.
+        private var noRoom: String {
+            let room = Database.room(path: path)
+            return "\(path): no space left. The new database may take up to \(Quantities.bytes(Int64(room.needed))) beside the "
+                + "old one, and \(Quantities.bytes(Int64(room.available))) are free. Nothing was changed: make room, or do it "
+                + "on a copy of the directory elsewhere and copy that back."
         }
 
         static func text(_ error: StoreError) -> String {
             switch error {
             case .locked(let path): "\(path) is in use by another process"
             case .notWritable(let path, let errno): "\(path): \(String(cString: strerror(errno)))"
-            case .notADatabase(let path): "\(path) is not a Roost database"
+            case .notADatabase(let path): "\(path) \(nature(of: path))"
             case .newerSchema(let path, let found, let known):
                 "\(path) was written by a newer Roost (schema \(found), this one knows \(known)). Update roost."
             case .corrupt(let path, let detail): "\(path) is damaged: \(detail)"

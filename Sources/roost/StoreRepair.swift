@@ -117,23 +117,3 @@ extension StoreCommand {
         }
     }
 }
-
-/// How far long work has come, on one line of a terminal that is written over.
-final class StoreProgress {
-    private let unit: String
-    private let isShown = isatty(STDERR_FILENO) == 1
-    private var isOpen = false
-
-    init(_ unit: String) { self.unit = unit }
-
-    func show(_ done: Int, of all: Int) {
-        guard isShown, all > 0 else { return }
-        isOpen = true
-        Terminal.write(Array("\r\(done * 100 / all) %  \(done) of \(all) \(unit)".utf8), to: STDERR_FILENO)
-    }
-
-    func end() {
-        guard isOpen else { return }
-        Terminal.write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO)
-    }
-}

@@ -65,6 +65,8 @@ func start(_ options: DaemonOptions) -> Int32 {
         break
     }
     signal(SIGPIPE, SIG_IGN)
+    // A file at its size limit (ulimit -f, LimitFSIZE=) is a full disk, and no reason to die.
+    signal(SIGXFSZ, SIG_IGN)
     do throws(Daemon.Failure) {
         return try Daemon(settings.expanded()).run()
     } catch {

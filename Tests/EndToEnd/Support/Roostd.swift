@@ -10,6 +10,8 @@ final class Roostd: Daemon {
     private unowned let scenario: Scenario
     private(set) var child: Child?
     private(set) var runs = 0
+    /// How large a file may grow in runs to come (RLIMIT_FSIZE), in units of 512 bytes; nil: as large as it likes.
+    var fileLimit: Int?
 
     /// - Parameters:
     ///   - settings: added to the node's id, its data directory, a listener and the log's format.
@@ -42,7 +44,13 @@ final class Roostd: Daemon {
     /// Starts without waiting; `isServing` tells the rest.
     func launch() throws {
         runs += 1
-        child = try scenario.spawn(Programs.roostd, ["-c", configuration], name: name)
+        let words = [Programs.roostd, "-c", configuration]
+        guard let fileLimit else {
+            child = try scenario.spawn(words[0], Array(words[1...]), name: name)
+            return
+        }
+        child = try scenario.spawn(
+            "/bin/sh", ["-c", "ulimit -f \(fileLimit) && exec \"$@\"", "sh"] + words, name: name)
     }
 
     /// It listens and said so. Throws if it has ended instead.
