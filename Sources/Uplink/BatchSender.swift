@@ -164,7 +164,8 @@ final class BatchSender: RouteSender {
             let since = waitingSince ?? now
             waitingSince = since
             return isCatchingUp || batchLimit < .max || now >= since + options.batchDelay
-                || max(queue.unsentBytes, queue.unsentMessages * leftoverBytes) >= targetBytes || (eagerDeadline.map { now >= $0 } ?? false)
+                || max(queue.unsentBytes, queue.unsentMessages * leftoverBytes) >= targetBytes
+                || (eagerDeadline.map { now >= $0 } ?? false)
         }
         waitingSince = nil
         isCatchingUp = false

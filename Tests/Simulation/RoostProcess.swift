@@ -7,7 +7,7 @@ import Uplink
 /// One run of roostd: the real loop, store, broker, and uplink or receiver, put together as the daemon does it, but for the
 /// writer's thread, which is a step of the agenda.
 final class RoostProcess: Host {
-    let machine: Machine
+    unowned let machine: Machine
     let loop: EventLoop
     private lazy var hostNetwork = HostNetwork(machine.world.network, host: self, loop: loop) { [unowned self] _ in
         machine.world.uplinkLink

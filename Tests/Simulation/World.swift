@@ -201,6 +201,8 @@ public final class World: SimulatedTime {
             machine.sweep()
         }
         agenda = Agenda()
+        for link in links { link.connections = [:] }
+        for machine in machines { machine.forget() }
     }
 
     // MARK: Operations
