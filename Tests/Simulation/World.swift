@@ -253,6 +253,10 @@ public final class World: SimulatedTime {
             let disk = machine(node).disk
             disk.faults.capacityBytes = disk.usedBytes + room
             after(milliseconds: milliseconds) { disk.faults.capacityBytes = .max }
+        case .freeze(let node, let milliseconds):
+            let disk = machine(node).disk
+            disk.faults.isReadOnly = true
+            after(milliseconds: milliseconds) { disk.faults.isReadOnly = false }
         case .lie(let node, let milliseconds):
             let disk = machine(node).disk
             disk.faults.lies = true
