@@ -77,6 +77,9 @@ final class BatchSender: RouteSender {
     private var newsSince: Instant?
     private var lastSent: Instant?
     private var eager = EagerGathering()
+    /// Bytes of a message in the last batch, where it was full and so what waits came with it: the queue knows only its
+    /// average, and large messages after many small ones would gather where there is a batch of them.
+    private var leftoverBytes = 0
     private var tuning = BatchTuning()
     private var pace: Double?
     private var linkTime = BatchTuning.linkTime
@@ -161,7 +164,8 @@ final class BatchSender: RouteSender {
             let since = waitingSince ?? now
             waitingSince = since
             return isCatchingUp || batchLimit < .max || now >= since + options.batchDelay
-                || queue.unsentBytes >= targetBytes || (eagerDeadline.map { now >= $0 } ?? false)
+                || max(queue.unsentBytes, queue.unsentMessages * leftoverBytes) >= targetBytes
+                || (eagerDeadline.map { now >= $0 } ?? false)
         }
         waitingSince = nil
         isCatchingUp = false
@@ -235,6 +239,7 @@ final class BatchSender: RouteSender {
     /// Takes messages with neighbouring numbers out of the queue into `packets`.
     private func take() -> (numbering: Numbering, first: UInt64, reachedEnd: Bool) {
         packets.removeAll()
+        leftoverBytes = 0
         let targetBytes = targetBytes
         queue.blockBytes = targetBytes
         var numbering = queue.stream.numbering
@@ -253,7 +258,10 @@ final class BatchSender: RouteSender {
             } else {
                 guard queued.numbering == numbering, queued.number == first + UInt64(packets.count),
                     packets.count < batchLimit, packets.byteCount + queued.message.byteCount + 64 <= targetBytes
-                else { return (numbering, first, false) }
+                else {
+                    leftoverBytes = packets.byteCount / packets.count
+                    return (numbering, first, false)
+                }
             }
             let time = queue.wallTime(queued)
             let message = queued.message

@@ -14,6 +14,8 @@ final class Machine {
     let disk: SimulatedDisk
     let clock: VirtualClock
     private(set) var process: RoostProcess?
+    /// All that there were.
+    private var processes: [RoostProcess] = []
     private(set) var isPowered = true
     /// Every run has another, also over a new disk.
     private(set) var epochs: Set<UInt64> = []
@@ -52,6 +54,7 @@ final class Machine {
         starts += 1
         let process = RoostProcess(self)
         self.process = process
+        processes.append(process)
         do throws(StoreError) {
             try process.start(epoch: random.next() | 1)
             if process.isAlive { note(epoch: process.epoch) }
@@ -150,6 +153,9 @@ final class Machine {
         if isPowered { disk.crash() } else { disk.losePower() }
         dead.tearDown()
     }
+
+    /// The world is over.
+    func forget() { processes = [] }
 
     /// The wall clock is wrong, and not synchronised, until each that made it wrong is over.
     func loseDate(by milliseconds: Int64, isOver: Bool = false) {

@@ -22,6 +22,8 @@ public enum Operation: Sendable {
     case failWrites(node: Bool, count: Int)
     case failReads(node: Bool, count: Int)
     case fill(node: Bool, roomBytes: Int, milliseconds: Int)
+    /// The file system is read-only for a while, as after an error that the kernel saw.
+    case freeze(node: Bool, milliseconds: Int)
     case lie(node: Bool, milliseconds: Int)
     case slowDisk(node: Bool, by: Int, milliseconds: Int)
     /// The wall clock is wrong by so much, and knows that it may be.

@@ -7,7 +7,7 @@ import Uplink
 /// One run of roostd: the real loop, store, broker, and uplink or receiver, put together as the daemon does it, but for the
 /// writer's thread, which is a step of the agenda.
 final class RoostProcess: Host {
-    let machine: Machine
+    unowned let machine: Machine
     let loop: EventLoop
     private lazy var hostNetwork = HostNetwork(machine.world.network, host: self, loop: loop) { [unowned self] _ in
         machine.world.uplinkLink
@@ -105,11 +105,12 @@ final class RoostProcess: Host {
     }
 
     private func startUplink(_ log: Log, _ broker: Broker, _ state: StoredState) {
-        let options = machine.world.scenario.uplinkOptions
+        let scenario = machine.world.scenario
+        let options = scenario.uplinkOptions(start: machine.starts)
         for route in options.routes {
             let queue = RouteQueue(
                 name: "cloud/\(route.name)", evictionClass: route.priority, storesQoS0: true, ttl: nil,
-                budgetBytes: nil, log: log, state: state)
+                budgetBytes: nil, log: log, state: state, policy: scenario.policy(route))
             broker.add(Route(uplink: "cloud", filter: Array("\(route.name)/#".utf8), queue: queue))
             queues.append(queue)
         }

@@ -32,6 +32,10 @@ public struct Scenario: Sendable {
     var eager = true
     var commandQoS = QoS.atLeastOnce
     var keepAlive: UInt16 = 5
+    /// Route `bulk` has `send = "newest"`.
+    var sendsNewest = false
+    /// Each start finds the routes in another order.
+    var reordersRoutes = false
     /// One way, to the cloud; clients are nearer.
     var uplinkDelayMilliseconds = 2
 
@@ -49,6 +53,8 @@ public struct Scenario: Sendable {
         eager = !random.oneIn(4)
         commandQoS = random.oneIn(2) ? .atLeastOnce : .exactlyOnce
         uplinkDelayMilliseconds = random.pick([1, 2, 8, 40, 300])
+        sendsNewest = random.oneIn(4)
+        reordersRoutes = random.oneIn(4)
         switch kind {
         case .calm:
             settleMilliseconds = 20
@@ -92,19 +98,28 @@ public struct Scenario: Sendable {
         return limits
     }
 
-    var uplinkOptions: UplinkOptions {
+    func policy(_ route: RouteOptions) -> RoutePolicy {
+        RoutePolicy(
+            sendsNewestFirst: sendsNewest && route.name == "bulk", reportsGaps: route.mode == .batch,
+            blockBytes: route.mode == .batch ? route.batchBytes : 0)
+    }
+
+    /// - Parameter start: which start of the daemon this is, from 1.
+    func uplinkOptions(start: Int) -> UplinkOptions {
         func route(_ name: String, _ priority: EvictionClass, _ mode: RouteOptions.Mode = .batch) -> RouteOptions {
             RouteOptions(
                 name: name, priority: priority, mode: mode, batchBytes: batchBytes,
                 batchDelay: .milliseconds(batchDelayMilliseconds), level: .fast, eager: eager)
         }
+        let routes = [
+            route("alarm", .critical), route("plant", .normal), route("bulk", .bulk), route("plain", .normal, .each),
+        ]
+        let turn = reordersRoutes ? (start - 1) % routes.count : 0
         return UplinkOptions(
             name: "cloud", node: "pump", urls: ["mqtt://cloud"], clientIdentifier: "pump-cloud",
             version: uplinkVersion, keepAlive: keepAlive, heartbeat: .seconds(20), reconnectMin: .milliseconds(500),
             reconnectMax: .seconds(4),
-            routes: [
-                route("alarm", .critical), route("plant", .normal), route("bulk", .bulk),
-                route("plain", .normal, .each),
-            ], subscriptions: [SubscribeOptions(filter: "cmd/#", qos: commandQoS)], inflight: uplinkInflight)
+            routes: Array(routes[turn...] + routes[..<turn]),
+            subscriptions: [SubscribeOptions(filter: "cmd/#", qos: commandQoS)], inflight: uplinkInflight)
     }
 }

@@ -68,7 +68,7 @@ public struct Schedule: Sendable {
         let node = random.below(3) > 0
         let effects = random.pick([1, 1, 2, 3, 5, 9, 20, 50])
         let down = random.pick([1, 100, 1500, 8000])
-        switch random.below(kind == .lying ? 16 : 13) {
+        switch random.below(kind == .lying ? 17 : 14) {
         case 0...2: return .kill(node: node, effects: effects, downMilliseconds: down)
         case 3...5: return .losePower(node: node, effects: effects, downMilliseconds: down)
         case 6: return .stop(node: node, downMilliseconds: down)
@@ -83,6 +83,7 @@ public struct Schedule: Sendable {
             return .loseDate(
                 node: node, seconds: random.pick([-3600, 3600, 86_400 * 365, -1_700_000_000]),
                 milliseconds: random.pick([500, 20_000]))
+        case 13: return .freeze(node: node, milliseconds: random.pick([20, 500, 4000, 15_000]))
         default: return .lie(node: node, milliseconds: random.pick([300, 3000, 10_000]))
         }
     }

@@ -28,6 +28,8 @@ public final class World: SimulatedTime {
     private(set) var commandsFrom: Int64?
     /// Milliseconds, smoothed as the log judges by it: only what usually answers in half of `settle` is waited for.
     private var slowestRoundTrip = 0.0
+    /// A healthy route had as much under way as it may: then nothing is waited for either.
+    private var lackedRoom = false
 
     var uplinkLink: SimulatedNetwork.Link { links[0] }
     func link(of client: SimulatedClient) -> SimulatedNetwork.Link { client.role == .node ? links[1] : links[2] }
@@ -131,7 +133,8 @@ public final class World: SimulatedTime {
         }
         if scenario.kind == .calm, violation == nil {
             pass(until: now + 3_000_000_000)
-            if node.disk.syncs != syncs, slowestRoundTrip * 2 < Double(scenario.settleMilliseconds) {
+            let canSettle = slowestRoundTrip * 2 < Double(scenario.settleMilliseconds) && !lackedRoom
+            if node.disk.syncs != syncs, canSettle {
                 fail(.wear, "the node wrote \(node.disk.syncs - syncs) times")
             }
         }
@@ -198,6 +201,8 @@ public final class World: SimulatedTime {
             machine.sweep()
         }
         agenda = Agenda()
+        for link in links { link.connections = [:] }
+        for machine in machines { machine.forget() }
     }
 
     // MARK: Operations
@@ -248,6 +253,10 @@ public final class World: SimulatedTime {
             let disk = machine(node).disk
             disk.faults.capacityBytes = disk.usedBytes + room
             after(milliseconds: milliseconds) { disk.faults.capacityBytes = .max }
+        case .freeze(let node, let milliseconds):
+            let disk = machine(node).disk
+            disk.faults.isReadOnly = true
+            after(milliseconds: milliseconds) { disk.faults.isReadOnly = false }
         case .lie(let node, let milliseconds):
             let disk = machine(node).disk
             disk.faults.lies = true
@@ -276,7 +285,10 @@ public final class World: SimulatedTime {
                 "\(machine.name) has \(log.meter.bytes) bytes of messages in memory, of \(log.options.memoryBytes)")
         }
         if machine.role == .cloud { noteCommands(broker) }
-        for queue in process.queues { slowestRoundTrip = max(slowestRoundTrip, queue.link.smoothedMilliseconds) }
+        for queue in process.queues {
+            slowestRoundTrip = max(slowestRoundTrip, queue.link.smoothedMilliseconds)
+            if queue.link.state == .healthy, !queue.link.hasRoom { lackedRoom = true }
+        }
     }
 
     private func noteCommands(_ broker: Broker) {

@@ -42,6 +42,19 @@ import Testing
         #expect(world.upstream.batches.allSatisfy { $0.messages.count <= 9 })
     }
 
+    @Test func whatAFullBatchLeavesGoesAtOnceWhereItFillsAnother() throws {
+        let world = try World(routes: [RouteOptions(name: "plant", batchBytes: 2000)])
+        world.connect()
+        for number in 1...40 { world.publish("\(number)", waits: true) }
+        world.pass(.seconds(2))
+        let before = world.upstream.batches.count
+
+        for _ in 1...9 { world.publish(String(repeating: "x", count: 900), waits: true) }
+        world.settle()
+
+        #expect(world.upstream.batches.dropFirst(before).map(\.messages.count) == [2, 2, 2, 2])
+    }
+
     @Test func anAwaitedMessageGoesAtOnceWhereItCanSettle() throws {
         let world = try World()
         world.connect()

@@ -19,7 +19,7 @@ final class HostNetwork: Network {
     }
 
     /// The process is gone.
-    func tearDown() { arrivals.streams = [:] }
+    func tearDown() { arrivals.tearDown() }
 
     func listen(
         _ endpoint: Endpoint, options: ListenOptions, accept: @escaping (ByteStream) -> Void
@@ -54,12 +54,21 @@ final class HostNetwork: Network {
 final class Arrivals {
     let loop: EventLoop
     private var waiting: [() -> Void] = []
+    private var isOver = false
     /// A stream lives until it is closed, whoever has forgotten it.
     var streams: [ObjectIdentifier: SimulatedStream] = [:]
 
     init(_ loop: EventLoop) { self.loop = loop }
 
+    /// Nobody will turn the loop any more: what is held here would hold itself for ever.
+    func tearDown() {
+        isOver = true
+        waiting = []
+        streams = [:]
+    }
+
     func add(_ body: @escaping () -> Void) {
+        guard !isOver else { return }
         waiting.append(body)
         guard waiting.count == 1 else { return }
         loop.schedule(at: loop.clock.now) { [self] in

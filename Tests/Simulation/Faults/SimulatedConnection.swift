@@ -20,7 +20,8 @@ class Host {
 
 /// One end of a connection.
 class SimulatedEnd {
-    let host: Host
+    /// Lives as long as its world: what a process that was killed leaves behind may hold its ends for ever.
+    unowned let host: Host
     fileprivate(set) weak var connection: SimulatedConnection?
     fileprivate var isNear = false
     /// It has closed, or was told of the end.

@@ -102,7 +102,9 @@ private func open(
         let name = String(cString: path)
         found = disk.file(name)
         if found == nil {
-            guard flags & SQLITE_OPEN_CREATE != 0, disk.mayAct() else { return SQLITE_CANTOPEN }
+            guard flags & SQLITE_OPEN_CREATE != 0, disk.mayAct(), !disk.faults.isReadOnly else {
+                return SQLITE_CANTOPEN
+            }
             found = disk.create(name, isLog: flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL) != 0)
         }
     }

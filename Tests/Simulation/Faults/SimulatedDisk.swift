@@ -10,6 +10,8 @@ final class SimulatedDisk {
         var failingSyncs = 0
         var failingWrites = 0
         var failingReads = 0
+        /// Nothing can be written, made, cut or deleted.
+        var isReadOnly = false
         /// Syncs say that all is well and do nothing.
         var lies = false
         /// Bytes that all files may have together.
@@ -84,7 +86,7 @@ final class SimulatedDisk {
     }
 
     func delete(_ name: String, syncsDirectory: Bool) -> Int32 {
-        guard mayAct() else { return IOError.delete }
+        guard mayAct(), !faults.isReadOnly else { return IOError.delete }
         guard let file = files.removeValue(forKey: name) else { return IOError.deleteMissing }
         trace?.detail("\(name): delete")
         trace?.mix(3)
@@ -106,6 +108,7 @@ final class SimulatedDisk {
     func write(_ file: SimulatedFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int32 {
         guard mayAct() else { return IOError.write }
         writes += 1
+        guard !faults.isReadOnly else { return IOError.write }
         if faults.failingWrites > 0 {
             faults.failingWrites -= 1
             // A part of it may have been written.
@@ -122,7 +125,7 @@ final class SimulatedDisk {
     }
 
     func truncate(_ file: SimulatedFile, to size: Int) -> Int32 {
-        guard mayAct() else { return IOError.truncate }
+        guard mayAct(), !faults.isReadOnly else { return IOError.truncate }
         trace?.detail("\(file.name): truncate to \(size)")
         trace?.mix(size << 2 | 1)
         file.truncate(to: size)
