@@ -37,7 +37,13 @@ extension Database {
     /// than twice that, since what one large transaction added leaves by itself.
     private func fairlyUsed() throws(SQLiteError) -> Int {
         let wal = max(options.walBytes, min(walBytes, 2 * options.walBytes))
-        return try usedPages() + wal + ballastBytes + evidenceBytes
+        return try estimatedPages() + wal + ballastBytes + evidenceBytes
+    }
+
+    /// As they were counted a few commits ago, while nothing can have filled the budget since; near it they are counted.
+    func estimatedPages() throws(SQLiteError) -> Int {
+        let others = walBytes + 2 * options.walBytes + ballastBytes + evidenceBytes
+        return pages.suffices(beside: others, budget: options.budgetBytes) ? pages.counted : try usedPages()
     }
 
     /// A route's budget is over all its runs and lanes, in bytes of packets as the queue's figures have them.

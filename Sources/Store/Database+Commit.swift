@@ -19,7 +19,7 @@ extension Database {
             if hasPassedSegments { try sweepStep() }
             let removed = options.whenFull == .evict ? try enforceBudgets() : []
             try writeCounters(all: uncounted >= Self.countInterval)
-            usedBytes = try usedPages()
+            usedBytes = try estimatedPages()
             return removed
         } then: { removed in
             usedBytes += walBytes + ballastBytes + evidenceBytes
@@ -53,6 +53,7 @@ extension Database {
         } catch {
             if connection.isInTransaction { try? statements.rollback.run() }
             countersStale = true
+            pages = PageEstimate(counted: .max / 2)
             throw Self.storeError(error, path: filePath)
         }
     }

@@ -47,6 +47,7 @@ extension Database {
         }
     }
 
+    /// Counted, in bytes; within a transaction with what it has done so far.
     func usedPages() throws(SQLiteError) -> Int {
         guard let statements else { return 0 }
         defer {
@@ -55,7 +56,9 @@ extension Database {
         }
         _ = try statements.pageCount.step()
         _ = try statements.freePages.step()
-        return (statements.pageCount.int(0) - statements.freePages.int(0)) * pageBytes
+        let used = (statements.pageCount.int(0) - statements.freePages.int(0)) * pageBytes
+        pages = PageEstimate(counted: used)
+        return used
     }
 
     /// Moves the WAL into the database once it is long enough: on this thread, since another's would not keep up
@@ -85,6 +88,7 @@ extension Database {
     func noteCommit() {
         // A transaction that changed nothing wrote nothing.
         guard connection.walFrames > 0 else { return }
+        pages.noteCommit(bytes: connection.newFrames * pageBytes)
         let now = 32 + connection.walFrames * (pageBytes + 24)
         // A log that began anew was cut to the limit first.
         if walIsDone { walBytes = min(walBytes, options.walBytes) }

@@ -30,6 +30,7 @@ public final class Database {
     var uncounted = 0
     /// As the file has it, whatever the options say.
     private(set) var pageBytes = 0
+    var pages = PageEstimate(counted: .max / 2)
     var walBytes = 0
     /// Everything in the WAL is in the database file, synced: the next frame will be its first.
     var walIsDone = true
@@ -118,6 +119,7 @@ public final class Database {
             PRAGMA journal_size_limit = \(options.walBytes)
             """)
         connection.takeOverCheckpoints()
+        if options.durability == .strict { StoreVFS.gatherWrites(ofLogOf: connection.handle) }
         // One without room for checksums stays what it is until there is room to rewrite it.
         let wanted = found == 0 || found >= Schema.checksums ? Schema.version : Schema.checksums - 1
         if found < wanted { try Schema.migrate(connection, from: found, to: wanted) }

@@ -7,12 +7,13 @@ final class Connection {
     private(set) var handle: OpaquePointer?
     /// Frames in the WAL after the last commit, as SQLite's WAL hook tells them.
     private let frames: UnsafeMutablePointer<Int>
+    private var framesBefore = 0
 
     init(path: String, flags: Int32, vfs: String? = nil) throws(SQLiteError) {
         frames = .allocate(capacity: 1)
         frames.initialize(to: 0)
         var opened: OpaquePointer?
-        guard let checked = PageChecksums.vfs(over: vfs) else {
+        guard let checked = StoreVFS.name(over: vfs) else {
             frames.deallocate()
             throw SQLiteError(code: SQLITE_ERROR, message: "no such VFS")
         }
@@ -68,6 +69,12 @@ final class Connection {
     var walFrames: Int {
         get { frames.pointee }
         set { frames.pointee = newValue }
+    }
+
+    /// Frames that came since this was last asked for.
+    var newFrames: Int {
+        defer { framesBefore = walFrames }
+        return walFrames >= framesBefore ? walFrames - framesBefore : walFrames
     }
 
     /// Rows that the last statement inserted, changed or deleted.
