@@ -66,9 +66,9 @@ struct StoreCommand: ParsableCommand {
         /// For commands that write the database anew.
         private var noRoom: String {
             let room = Database.room(path: path)
-            return "\(path): no space left. The new database may take up to \(Quantities.bytes(Int64(room.needed))) beside the "
-                + "old one, and \(Quantities.bytes(Int64(room.available))) are free. Nothing was changed: make room, or do it "
-                + "on a copy of the directory elsewhere and copy that back."
+            let (needed, available) = (Quantities.bytes(Int64(room.needed)), Quantities.bytes(Int64(room.available)))
+            return "\(path): no space left. The new database may take up to \(needed) beside the old one; "
+                + "\(available) are free. Nothing was changed: make room, or do it on a copy elsewhere and copy that back."
         }
 
         static func text(_ error: StoreError) -> String {
