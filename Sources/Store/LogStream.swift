@@ -61,6 +61,7 @@ public final class LogStream {
     var onAppend: ((UInt64, Message) -> Void)?
     /// Told when a reading that said `loading`, or an end, is over.
     var waiting: [any StreamConsumer] = []
+    var areWaiting: Set<ObjectIdentifier> = []
     var loaded: [LoadedRun] = [] {
         didSet { log.loadedRuns += loaded.count - oldValue.count }
     }
