@@ -6,6 +6,8 @@ extension LogStream {
         var members: [SessionID: SessionQueue.Membership] = [:]
         /// What of it is on disk, or on its way there.
         var spans = SubmittedSpans()
+        /// The last set that was stored without those of its members who had finished: mostly the next is the same.
+        fileprivate var reduced: MessageSet?
         /// An earlier run's, until the sessions have taken them up: the numbers that they wait for, and their positions.
         fileprivate var stored: [SessionID: [UInt64]] = [:]
         fileprivate var positions: [SessionID: Position] = [:]
@@ -48,7 +50,11 @@ extension LogStream {
     func stillWaiting(for message: Message, _ number: UInt64) -> MessageSet {
         guard let set = message.set, let mixed else { return MessageSet([]) }
         let left = set.members.filter { mixed.members[$0.session]?.own?.contains(number) ?? false }
-        return left.count == set.members.count ? set : MessageSet(left)
+        guard left.count < set.members.count else { return set }
+        if let reduced = mixed.reduced, reduced.members == left { return reduced }
+        let reduced = MessageSet(left)
+        self.mixed?.reduced = reduced
+        return reduced
     }
 
     func noteSubmitted(_ numbers: ClosedRange<UInt64>, _ sets: [MessageSet]) {
