@@ -44,9 +44,10 @@ extension Broker {
             let message = Message(
                 publish, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now),
                 meter: log.meter)
+            message.set = destinations.set
             log.hold(message, in: streams, retained: setsRetained)
             for stream in streams {
-                for membership in stream.memberships { membership.queue.onHold?() }
+                for membership in stream.receivers(of: message) { membership.queue.onHold?() }
             }
             // What only streams want finds its way by them.
             guard setsRetained || destinations.hasListeners else { continue }

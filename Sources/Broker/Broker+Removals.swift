@@ -6,6 +6,7 @@ extension Broker {
         let whose: String
         switch stream.kind {
         case .route(let name): whose = "route \(name)"
+        case .mixed: whose = "sessions"
         case .sessions(let members): whose = members.count == 1 ? "a session" : "\(members.count) sessions"
         }
         guard removals["\(removal.reason.rawValue) \(whose)", default: Episode()].begins(at: loop.now) else { return }

@@ -53,7 +53,9 @@ extension Broker {
                 let copy = Message(
                     message.view(at: now), retain: true, laneSequence: log.takeLaneSequence(), receivedAt: now,
                     meter: log.meter)
-                append(copy, [log.sessionStream(for: [(queue, member)])], retained: false, waiter: nil, ticket: 0)
+                let stream: LogStream
+                (stream, copy.set) = log.sessionStream(for: [(queue, member)])
+                append(copy, [stream], retained: false, waiter: nil, ticket: 0)
             } else if qos != .atMostOnce {
                 session.enqueue(
                     Session.Waiting(message: message, qos: qos, retain: true, subscriptionIdentifiers: identifiers),

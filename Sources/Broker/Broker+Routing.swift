@@ -51,6 +51,7 @@ extension Broker {
         }
         let message = Message(
             publish, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now), meter: log.meter)
+        message.set = destinations.set
         if let waiter, destinations.hasUpstream {
             if inbound == nil {
                 deliver(publish, destinations, message: message)
@@ -90,7 +91,7 @@ extension Broker {
             deliver(message.view(at: log.clock.now), destinations, message: message)
         }
         for stream in streams {
-            for membership in stream.memberships { membership.queue.onHold?() }
+            for membership in stream.receivers(of: message) { membership.queue.onHold?() }
         }
     }
 
@@ -100,7 +101,9 @@ extension Broker {
         log.append(message, to: streams, retained: retained, waiter: waiter, ticket: ticket)
         for stream in streams {
             let number = stream.next - 1
-            for membership in stream.memberships { membership.queue.onAppend?(membership, number, message) }
+            for membership in stream.receivers(of: message) {
+                membership.queue.onAppend?(membership, number, message)
+            }
         }
     }
 
@@ -119,7 +122,7 @@ extension Broker {
         }
         guard qos != .atMostOnce, !destinations.durable.isEmpty else { return streams }
         if destinations.stream == nil || destinations.topology != log.topology {
-            destinations.stream = log.sessionStream(
+            (destinations.stream, destinations.set) = log.sessionStream(
                 for: destinations.durable.compactMap { delivery in
                     guard let queue = delivery.session.queue else { return nil }
                     return (

@@ -20,6 +20,8 @@ final class Destinations {
     var durable: [Delivery] = []
     /// The stream of all in `durable`; made at the first message with QoS > 0.
     var stream: LogStream?
+    /// Where that is the mixed stream, what its messages must have.
+    var set: MessageSet?
     var topology: UInt64 = 0
     /// One route an uplink at most.
     var routes: [Route] = []

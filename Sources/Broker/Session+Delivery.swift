@@ -64,7 +64,7 @@ extension Session {
         guard let queue else { return }
         queue.take(item)
         let now = broker.log.clock.now
-        let member = item.membership.member
+        let member = item.member
         let qos = min(item.message.qos, QoS(rawValue: member.qos) ?? .atLeastOnce)
         guard !item.message.isExpired(at: now), connection.canSend(item.message, qos: qos, member: member) else {
             broker.figures.dropped += 1
@@ -114,7 +114,7 @@ extension Session {
             outbound[identifier]?.isSent = true
             outbound[identifier]?.sentAt = broker.loop.now
             connection.send(
-                item.message, qos: .exactlyOnce, member: item.membership.member, identifier: identifier,
+                item.message, qos: .exactlyOnce, member: item.member, identifier: identifier,
                 isDuplicate: false, now: broker.log.clock.now)
         }
     }
@@ -160,7 +160,7 @@ extension Session {
                     complete(identifier)
                 case .message(let message):
                     connection.send(
-                        message, qos: delivery.qos, member: membership.member, identifier: identifier,
+                        message, qos: delivery.qos, member: membership.member(of: message), identifier: identifier,
                         isDuplicate: delivery.isSent, now: broker.log.clock.now)
                 }
             }

@@ -67,6 +67,9 @@ extension Database {
             case .sessions(let members):
                 $0.bindNull(2)
                 $0.bind(3, DatabaseCodec.encode(members))
+            case .mixed:
+                $0.bindNull(2)
+                $0.bindNull(3)
             }
             $0.bind(4, stream.run)
             $0.bind(5, Int64(stream.lane))

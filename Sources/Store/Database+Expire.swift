@@ -76,7 +76,10 @@ extension Database {
         guard try statements.index.step() else { return .max }
         var reader = SegmentIndex.Reader(Array(statements.index.bytes(0).dropLast(4)))
         var last = row.receivedAt
-        while let entry = reader.next() { last = entry.receivedAt }
+        for _ in 0..<row.count {
+            guard let entry = reader.next() else { break }
+            last = entry.receivedAt
+        }
         return last
     }
 }

@@ -38,7 +38,8 @@ extension Database {
         ) {
             let id = $0.integer(0)
             let kind: StreamRecord.Kind =
-                $0.isNull(1) ? .sessions(DatabaseCodec.members($0.bytes(2)) ?? []) : .route($0.text(1))
+                !$0.isNull(1)
+                ? .route($0.text(1)) : $0.isNull(2) ? .mixed : .sessions(DatabaseCodec.members($0.bytes(2)) ?? [])
             var counter = SegmentCounters()
             counter.record = StreamRecord(
                 id: StreamID(rawValue: id), kind: kind, run: $0.integer(3), lane: UInt16(truncatingIfNeeded: $0.int(4)),
@@ -77,11 +78,13 @@ extension Database {
             var numbers: ClosedRange<UInt64>?
             let newest = try counter.lastKey.flatMap { (key) throws(SQLiteError) in try header(below: key, of: stream) }
             if let oldest, let newest { numbers = oldest.first...max(oldest.first, newest.last) }
-            streams.append(
-                StoredState.Stream(
-                    record: record, trimmedBelow: counter.trimmedBelow, numbers: numbers, messages: counter.messages,
-                    bytes: counter.bytes, oldest: oldest?.receivedAt ?? 0, newest: newest?.receivedAt ?? 0,
-                    positions: positions[stream] ?? [:]))
+            var found = StoredState.Stream(
+                record: record, trimmedBelow: counter.trimmedBelow, numbers: numbers, messages: counter.messages,
+                bytes: counter.bytes, oldest: oldest?.receivedAt ?? 0, newest: newest?.receivedAt ?? 0,
+                positions: positions[stream] ?? [:])
+            // Who reads a damaged database beside its daemon has no use for them.
+            if record.kind == .mixed, !isReadOnly { found.mixed = try mixed(found) }
+            streams.append(found)
         }
         return streams
     }

@@ -31,6 +31,19 @@ struct LoadedRun {
                 messages.append(message)
             }
         }
+        if !index.rest.isAtEnd { readSets(of: segment, behind: index) }
+    }
+
+    /// Whom the segment's messages, the last that were read, are for.
+    private func readSets(of segment: StoredSegment, behind index: SegmentIndex.Reader) {
+        var sets = SegmentSets.Reader(behind: index)
+        let skipped = first > segment.first ? Int(first - segment.first) : 0
+        let start = messages.count - (segment.count - skipped)
+        guard start >= 0 else { return }
+        for step in 0..<segment.count {
+            guard let set = sets.next() else { return }
+            if step >= skipped { messages[start + step - skipped].set = set }
+        }
     }
 
     func read(at number: UInt64) -> LogStream.Reading {

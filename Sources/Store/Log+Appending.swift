@@ -19,7 +19,7 @@ extension Log {
         message.waiter = waiter
         message.ticket = ticket
         message.isRetainedToo = retained
-        for stream in streams { _ = stream.append(message, destinations: max(stream.memberships.count, 1)) }
+        for stream in streams { stream.append(message) }
         var mustCommit = isHeld || !changes.isEmpty
         if retained {
             let isAwaited = waiter != nil && !options.isRelaxed
@@ -44,7 +44,7 @@ extension Log {
         } else if waiter != nil {
             settleOrCommit(message, streams)
         } else {
-            for stream in streams where stream.keepsUnawaited { commitLazily(stream) }
+            for stream in streams where stream.keepsUnawaited(message) { commitLazily(stream) }
         }
         guard options.isRelaxed, !mustCommit, waiter != nil else { return }
         acknowledgedInMemory += 1
@@ -62,7 +62,7 @@ extension Log {
     public func hold(_ message: Message, in streams: [LogStream], retained: Bool) {
         message.isHeld = true
         for stream in streams {
-            _ = stream.append(message, destinations: max(stream.memberships.count, 1))
+            stream.append(message)
             commitSoon(stream)
         }
         if retained {
@@ -73,7 +73,7 @@ extension Log {
     }
 
     func settleOrCommit(_ message: Message, _ streams: [LogStream]) {
-        guard options.settle > .zero, streams.allSatisfy({ $0.unsettleable == 0 }) else {
+        guard options.settle > .zero, streams.allSatisfy({ $0.canSettle(message) }) else {
             for stream in streams { commitSoon(stream) }
             return
         }

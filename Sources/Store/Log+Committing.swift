@@ -33,6 +33,13 @@ extension Log {
         armLazyTimer()
     }
 
+    /// A mixed stream has something that the disk may forget.
+    func spansChanged(_ stream: LogStream) {
+        guard !lazyMixed.contains(where: { $0 === stream }) else { return }
+        lazyMixed.append(stream)
+        armLazyTimer()
+    }
+
     /// The route's positions or news have changed: they are written with the next group, or by the commit timer.
     func routeChanged(_ route: RouteQueue) {
         guard !route.isDirty else { return }
@@ -85,11 +92,15 @@ extension Log {
     func takeLazyChanges() {
         // The disk may forget what every member has passed: worked out once a stream, since members are many.
         var moved: [ObjectIdentifier: LogStream] = [:]
-        for membership in lazyPositions { moved[ObjectIdentifier(membership.stream)] = membership.stream }
+        for membership in lazyPositions where membership.own == nil {
+            moved[ObjectIdentifier(membership.stream)] = membership.stream
+        }
         let ordered = moved.values.sorted { $0.record.id.rawValue < $1.record.id.rawValue }
         for stream in ordered where stream.isRecorded {
             if let lowest = stream.memberships.lazy.map(\.cursor).min() { stream.forget(below: lowest + 1) }
         }
+        for stream in lazyMixed { stream.forgetPassed() }
+        lazyMixed = []
         for membership in lazyPositions {
             membership.isDirty = false
             guard membership.isJoined, membership.stream.isRecorded else { continue }
@@ -159,8 +170,11 @@ extension Log {
             let taken = stream.takeUnsubmitted()
             group.streams.append((stream, stream.submittedBelow))
             guard let first = taken.first?.first else { continue }
-            for membership in stream.memberships where membership.hasPassed(beyond: first) {
-                positionChanged(membership)
+            // In a mixed stream it is stored with each message who is yet to have it.
+            if stream.mixed == nil {
+                for membership in stream.memberships where membership.hasPassed(beyond: first) {
+                    positionChanged(membership)
+                }
             }
             if !stream.isRecorded {
                 stream.isRecorded = true

@@ -44,12 +44,16 @@ extension Log {
             for action in group.actions { action() }
             for (stream, below) in group.streams { stream.committed(below: below) }
             for message in group.parts { message.partIsSafe() }
-            if !group.held.isEmpty { for (stream, _) in group.streams { onReadable(stream) } }
+            if !group.held.isEmpty { for (stream, _) in group.streams { onReadable(stream, group.held) } }
         }
     }
 
     /// What was held may be read now.
-    func onReadable(_ stream: LogStream) {
+    func onReadable(_ stream: LogStream, _ held: [Message]) {
+        guard stream.mixed == nil else {
+            for message in held { for one in stream.receivers(of: message) { one.queue.streamIsReadable(stream) } }
+            return
+        }
         for membership in stream.memberships { membership.queue.streamIsReadable(stream) }
         if case .route = stream.record.kind { routeQueues[ObjectIdentifier(stream)]?.streamIsReadable(stream) }
     }

@@ -14,16 +14,34 @@ extension Log {
             record: record, numbering: Numbering(run: run.ordinal, epoch: run.epoch, lane: record.lane), log: self,
             isRecorded: false)
         streams[record.id] = stream
+        if case .sessions = kind { sessionStreamCount += 1 }
         return stream
     }
 
-    /// The stream of this run for one set of members: it is made at the first message for the set.
-    public func sessionStream(for members: [(queue: SessionQueue, member: StreamMember)]) -> LogStream {
+    /// The stream of this run for one set of members, made at the first message for the set; or, where there are too many,
+    /// the mixed stream, and the set that each message for it must have.
+    public func sessionStream(
+        for members: [(queue: SessionQueue, member: StreamMember)]
+    ) -> (stream: LogStream, set: MessageSet?) {
         let key = members.map(\.member).sorted { $0.session.rawValue < $1.session.rawValue }
-        if let stream = sessionStreams[key] { return stream }
+        if let stream = sessionStreams[key] { return (stream, nil) }
+        let maximum = options.maximumSessionStreams * (key.count >= Self.manyMembers ? 2 : 1)
+        guard sessionStreamCount < maximum else {
+            return (mixedStream(with: members.map(\.queue)), messageSets.set(of: key))
+        }
         let stream = makeStream(.sessions(key), evictionClass: .session, ttl: options.ttl)
         sessionStreams[key] = stream
         for (queue, member) in members { queue.join(stream, as: member) }
+        return (stream, nil)
+    }
+
+    /// Storing a set of so many with each message costs more than a stream.
+    private static let manyMembers = 16
+
+    private func mixedStream(with queues: [SessionQueue]) -> LogStream {
+        let stream = mixedStream ?? makeStream(.mixed, evictionClass: .session, ttl: options.ttl)
+        mixedStream = stream
+        for queue in queues where stream.mixed?.members[queue.session] == nil { queue.joinMixed(stream) }
         return stream
     }
 
@@ -36,15 +54,18 @@ extension Log {
 
     /// Streams of sessions that are all gone, as a stop between two commits leaves them; called once all are restored.
     public func retireOrphans() {
-        for stream in streams.values.sorted(by: { $0.record.id.rawValue < $1.record.id.rawValue })
-        where stream.memberships.isEmpty {
-            if case .sessions = stream.record.kind { retire(stream) }
+        for stream in streams.values.sorted(by: { $0.record.id.rawValue < $1.record.id.rawValue }) {
+            if case .route = stream.record.kind { continue }
+            if stream.memberships.isEmpty { retire(stream) } else { stream.closeUnclaimed() }
         }
     }
 
     /// Takes a stream that nobody waits for out of the log.
     func retire(_ stream: LogStream) {
-        streams[stream.record.id] = nil
+        // This run's mixed stream takes what comes next.
+        guard stream !== mixedStream, streams.removeValue(forKey: stream.record.id) != nil else { return }
+        if case .sessions = stream.record.kind { sessionStreamCount -= 1 }
+        earlierMixed.removeAll { $0 === stream }
         stopAppending(to: stream)
         if stream.isRecorded { lazily(.streamRemoved(stream.record.id)) }
     }

@@ -16,10 +16,14 @@ public struct LogOptions: Sendable {
     public var isRelaxed: Bool
     /// Milliseconds: `store.ttl`.
     public var ttl: Int64
+    /// Streams of one set of sessions each, earlier runs' included, beyond which new sets go to the mixed stream.
+    public var maximumSessionStreams: Int
 
     public init(
         settle: Duration = .milliseconds(20), commit: Duration = .seconds(1), memoryBytes: Int = 32 << 20,
-        budgetBytes: Int = 1 << 30, refusesWhenFull: Bool = false, isRelaxed: Bool = false, ttl: Int64 = 30 * 86_400_000
+        budgetBytes: Int = 1 << 30, refusesWhenFull: Bool = false, isRelaxed: Bool = false,
+        ttl: Int64 = 30 * 86_400_000,
+        maximumSessionStreams: Int = 256
     ) {
         self.settle = settle
         self.commit = commit
@@ -28,6 +32,7 @@ public struct LogOptions: Sendable {
         self.refusesWhenFull = refusesWhenFull
         self.isRelaxed = isRelaxed
         self.ttl = ttl
+        self.maximumSessionStreams = maximumSessionStreams
     }
 }
 
@@ -56,6 +61,12 @@ public final class Log {
     var streams: [StreamID: LogStream] = [:]
     var routeQueues: [ObjectIdentifier: RouteQueue] = [:]
     var sessionStreams: [[StreamMember]: LogStream] = [:]
+    /// ... and those of earlier runs.
+    var sessionStreamCount = 0
+    /// This run's, once it is needed.
+    var mixedStream: LogStream?
+    var earlierMixed: [LogStream] = []
+    var messageSets = MessageSets()
     /// Counts changes to what `sessionStream(for:)` gives: who caches its answers compares.
     public internal(set) var topology: UInt64 = 0
 
@@ -74,6 +85,7 @@ public final class Log {
     var lazyStreams: [LogStream] = []
     var lazyPositions: [SessionQueue.Membership] = []
     var lazyRoutes: [RouteQueue] = []
+    var lazyMixed: [LogStream] = []
     var lazyTimer: Timer?
     // What waits for its destinations.
     var settling: Deque<(deadline: Instant, message: Message, streams: [LogStream])> = []
@@ -153,7 +165,13 @@ public final class Log {
         for stored in state.streams {
             let numbering = Numbering(
                 run: stored.record.run, epoch: runs[stored.record.run]?.epoch ?? 0, lane: stored.record.lane)
-            streams[stored.record.id] = LogStream(stored: stored, numbering: numbering, log: self)
+            let stream = LogStream(stored: stored, numbering: numbering, log: self)
+            streams[stored.record.id] = stream
+            switch stored.record.kind {
+            case .route: break
+            case .sessions: sessionStreamCount += 1
+            case .mixed: earlierMixed.append(stream)
+            }
         }
         dueChanges.append(.run(run))
         loop.atTickEnd { [unowned self] in tickEnd() }

@@ -10,7 +10,10 @@ extension LogStream {
     }
 
     /// What was handed to the writer came back unwritten.
-    func takeBackSubmitted() { submittedBelow = max(committedBelow, tailFirst) }
+    func takeBackSubmitted() {
+        submittedBelow = max(committedBelow, tailFirst)
+        mixed?.spans.takeBack(from: submittedBelow)
+    }
 
     /// The unsubmitted part as segments, one for each run of numbers that still wait.
     func takeUnsubmitted() -> [SegmentWrite] { takeUnsubmitted(below: next) }
@@ -23,13 +26,16 @@ extension LogStream {
         var first = number
         var receivedAt: Int64 = 0
         var expiry = Int64.min
+        var sets: [MessageSet] = []
         func close(before end: UInt64) {
             guard !packets.isEmpty else { return }
             segments.append(
                 SegmentWrite(
                     stream: record.id, first: first, count: Int(end - first), packets: packets, index: index.bytes,
-                    receivedAt: receivedAt, expiry: expiry))
+                    receivedAt: receivedAt, expiry: expiry, sets: sets))
+            if !sets.isEmpty { noteSubmitted(first...end - 1, sets) }
             packets = []
+            sets = []
             index = SegmentIndex()
             expiry = .min
         }
@@ -43,6 +49,7 @@ extension LogStream {
                 packets.append(contentsOf: message.packet)
                 index.append(laneSequence: message.laneSequence, receivedAt: message.receivedAt)
                 expiry = max(expiry, message.expiresAt)
+                if mixed != nil { sets.append(stillWaiting(for: message, number)) }
             } else {
                 close(before: number)
             }

@@ -18,7 +18,7 @@ extension LogStream {
         }
         guard let firstOnDisk else { return .missing(next: tailFirst) }
         guard number >= firstOnDisk else { return .missing(next: min(firstOnDisk, tailFirst)) }
-        if !waiting.contains(where: { $0 === consumer }) { waiting.append(consumer) }
+        if areWaiting.insert(ObjectIdentifier(consumer)).inserted { waiting.append(consumer) }
         if !readInFlight {
             readInFlight = true
             readLimit = tailFirst - 1
@@ -36,6 +36,7 @@ extension LogStream {
         log.trimReads()
         let told = waiting
         waiting = []
+        areWaiting = []
         for consumer in told { consumer.streamIsReadable(self) }
     }
 

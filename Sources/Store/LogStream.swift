@@ -46,12 +46,6 @@ public final class LogStream {
     var firstOnDisk: UInt64?
     /// Destinations that can't be waited for now: away, full, or slow.
     var unsettleable = 0
-    /// Messages that nobody waits for are written too, by the commit timer: a route's link is in doubt or down; a session is
-    /// away, full or slow.
-    var keepsUnawaited: Bool {
-        if case .route = record.kind { return isInDoubt }
-        return unsettleable > 0
-    }
     var isInDoubt = true
     var isDue = false
     var isLazilyDue = false
@@ -59,12 +53,15 @@ public final class LogStream {
 
     /// Members, for a stream of sessions.
     public private(set) var memberships: [SessionQueue.Membership] = []
+    /// What a mixed stream has beside; nil elsewhere.
+    var mixed: Mixed?
     /// Numbers of an earlier run's route that were done with out of their order, as its position on disk has them.
     let storedFinished: IntervalSet
     /// Tells the route whose stream this is of each message.
     var onAppend: ((UInt64, Message) -> Void)?
     /// Told when a reading that said `loading`, or an end, is over.
     var waiting: [any StreamConsumer] = []
+    var areWaiting: Set<ObjectIdentifier> = []
     var loaded: [LoadedRun] = [] {
         didSet { log.loadedRuns += loaded.count - oldValue.count }
     }
@@ -92,6 +89,7 @@ public final class LogStream {
         tailFirst = 1
         storedFinished = IntervalSet()
         lastAppend = log.loop.now
+        if record.kind == .mixed { mixed = Mixed() }
     }
 
     /// A stream of an earlier run, all on disk.
@@ -120,6 +118,7 @@ public final class LogStream {
         appendedBytes = stored.bytes
         appendedMessages = stored.messages
         lastAppend = log.loop.now
+        if stored.record.kind == .mixed { mixed = Mixed(stored) }
     }
 
     /// The lowest number that anything may be found at.
@@ -158,11 +157,13 @@ public final class LogStream {
     func enter(_ membership: SessionQueue.Membership) {
         membership.place = memberships.count
         memberships.append(membership)
+        mixed?.members[membership.queue.session] = membership
     }
 
     /// The last takes its place: members are many, and their order is of no consequence.
     func leave(_ membership: SessionQueue.Membership) {
         guard membership.place < memberships.count, memberships[membership.place] === membership else { return }
+        mixed?.members[membership.queue.session] = nil
         let last = memberships.removeLast()
         guard last !== membership else { return }
         last.place = membership.place
@@ -171,17 +172,20 @@ public final class LogStream {
 
     // MARK: Appending and passing
 
-    func append(_ message: Message, destinations: Int) -> UInt64 {
+    func append(_ message: Message) {
         let number = next
         next += 1
         message.unsafeParts += 1
         if message.waiter != nil { lastAwaited = number }
-        tail.append(Entry(message: message, remaining: destinations))
+        let receivers = mixed == nil ? nil : receivers(of: message)
+        tail.append(Entry(message: message, remaining: max(receivers?.count ?? memberships.count, 1)))
         appendedBytes += message.byteCount
         appendedMessages += 1
         lastAppend = log.loop.now
         onAppend?(number, message)
-        return number
+        guard let receivers else { return }
+        for membership in receivers { membership.own?.append(number, message, at: lastAppend) }
+        if receivers.isEmpty { pass(number) }
     }
 
     /// Takes a number for a message that isn't kept.

@@ -35,6 +35,8 @@ public final class Message {
     var isRetainedToo = false
     /// What takes back the change that was submitted with it.
     var undo: Change?
+    /// Whom it is for, in a mixed stream.
+    public var set: MessageSet?
     /// Its publisher was told that it isn't kept, after it had been taken.
     public internal(set) var isWithdrawn = false
 

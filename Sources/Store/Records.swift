@@ -47,6 +47,8 @@ public struct StreamRecord: Sendable, Equatable {
         /// `UPLINK/ROUTE`, the names in the configuration.
         case route(String)
         case sessions([StreamMember])
+        /// Sessions of any set, which is stored with each message.
+        case mixed
     }
 
     public var id: StreamID
@@ -99,10 +101,12 @@ public struct SegmentWrite: Sendable {
     public var receivedAt: Int64
     /// Store time at which all of its messages have expired by their own Message Expiry Intervals; `.max`: one never does.
     public var expiry: Int64
+    /// For each packet of a mixed stream, whom it is for; else empty. They join `index` when the segment is written.
+    public var sets: [MessageSet]
 
     public init(
         stream: StreamID, first: UInt64, count: Int, packets: [UInt8], index: [UInt8], receivedAt: Int64,
-        expiry: Int64
+        expiry: Int64, sets: [MessageSet] = []
     ) {
         self.stream = stream
         self.first = first
@@ -111,5 +115,6 @@ public struct SegmentWrite: Sendable {
         self.index = index
         self.receivedAt = receivedAt
         self.expiry = expiry
+        self.sets = sets
     }
 }

@@ -81,6 +81,7 @@ extension Salvage {
     }
 
     /// Segments of a stream whose record is gone wait under a name of their own: `roost queue` shows them, nobody sends them.
+    /// Those of a mixed stream say themselves whom they are for.
     private func nameStreams() throws(SQLiteError) {
         var nameless: [Int64] = []
         try target.rows(
@@ -97,14 +98,27 @@ extension Salvage {
             persistent: false)
         for stream in nameless {
             insert.bind(1, stream)
-            insert.bind(2, "recovered/stream-\(stream)")
+            let isMixed = try isMixed(stream)
+            if isMixed { insert.bindNull(2) } else { insert.bind(2, "recovered/stream-\(stream)") }
             insert.bind(3, newest)
-            insert.bind(4, EvictionClass.normal.rawValue)
+            insert.bind(4, (isMixed ? EvictionClass.session : .normal).rawValue)
             insert.bind(5, Int64.max)
             insert.bind(6, Int64.max)
             try insert.run()
             report.lostRows += 1
         }
+    }
+
+    private func isMixed(_ stream: Int64) throws(SQLiteError) -> Bool {
+        guard let first = try target.headers(in: SegmentRow.keys(of: stream), limit: 1).first,
+            let statements = target.statements
+        else { return false }
+        statements.index.bind(1, first.key)
+        defer { statements.index.reset() }
+        guard try statements.index.step() else { return false }
+        var entries = SegmentIndex.Reader(Array(statements.index.bytes(0).dropLast(4)))
+        for _ in 0..<first.count { _ = entries.next() }
+        return !entries.rest.isAtEnd
     }
 
     /// What is missing between a stream's numbers, and was not told before.

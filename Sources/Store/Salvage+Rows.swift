@@ -80,7 +80,7 @@ extension Salvage {
         switch shape.name {
         case "stream":
             guard let id = row.rowid, id > 0, id < 1 << 22 else { return false }
-            return (values[1] == .null) != (values[2] == .null)
+            return (values[1] == .null || values[2] == .null)
                 && (values[2].blob.map { DatabaseCodec.members($0) != nil } ?? true)
         case "session": return values[1].blob?.isEmpty == false
         case "subscription":

@@ -15,7 +15,7 @@
 enum Schema {
     /// "Roos".
     static let applicationID: Int64 = 0x526F_6F73
-    static let version = 3
+    static let version = 4
     /// From this version on every page has a checksum, so that upgrading an older database rewrites it (`Database.rewrite`).
     static let checksums = 3
 
@@ -63,6 +63,9 @@ enum Schema {
         CREATE INDEX segment_expiry ON segment(expiry)
             WHERE format = \(SegmentRow.lz4Frame) AND expiry < \(Int64.max);
         """,
+        "",
+        // Streams without route and members are mixed, and their segments' indexes say whom messages are for: an older
+        // version would take them for nobody's.
         "",
     ]
 

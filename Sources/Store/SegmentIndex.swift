@@ -1,7 +1,7 @@
 /// What a segment keeps of each packet beside its bytes: two varints, the steps of the lane sequence and of the time of
 /// receipt (store time, milliseconds, zigzag) from the packet before.
 ///
-/// Lane sequences let a session merge its streams in the order in which messages came; times give ages and dates.
+/// A segment of a mixed stream has `SegmentSets` behind them. Lane sequences let a session merge its streams in the order in which messages came; times give ages and dates.
 public struct SegmentIndex: Sendable {
     public private(set) var bytes: [UInt8] = []
     private var lastSequence: UInt64 = 0
@@ -23,6 +23,9 @@ public struct SegmentIndex: Sendable {
         private var time: Int64 = 0
 
         public init(_ bytes: [UInt8]) { steps = Varint.Reader(bytes) }
+
+        /// What follows the entries that were read: in a mixed stream its `SegmentSets`.
+        var rest: Varint.Reader { steps }
 
         public mutating func next() -> (laneSequence: UInt64, receivedAt: Int64)? {
             guard let step = steps.next(), let zigzag = steps.next() else { return nil }

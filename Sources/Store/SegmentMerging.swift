@@ -5,7 +5,7 @@ enum SegmentMerging {
 
     /// All segments of the groups, in order; neighbours of one stream as one.
     static func merge(_ groups: [CommitGroup]) -> [SegmentWrite] {
-        guard groups.count > 1 else { return groups.first?.segments ?? [] }
+        guard groups.count > 1 else { return withSets(groups.first?.segments ?? []) }
         var merged: [SegmentWrite] = []
         var indexes: [SegmentIndex?] = []
         var last: [StreamID: Int] = [:]
@@ -22,13 +22,26 @@ enum SegmentMerging {
                 indexes[place] = index
                 merged[place].count += segment.count
                 merged[place].packets += segment.packets
+                merged[place].sets += segment.sets
                 merged[place].expiry = max(merged[place].expiry, segment.expiry)
             }
         }
         for (place, index) in indexes.enumerated() {
             if let index { merged[place].index = index.bytes }
         }
-        return merged
+        return withSets(merged)
+    }
+
+    /// Whom messages are for is written last: the index must be whole.
+    private static func withSets(_ segments: [SegmentWrite]) -> [SegmentWrite] {
+        guard segments.contains(where: { !$0.sets.isEmpty }) else { return segments }
+        return segments.map { segment in
+            guard !segment.sets.isEmpty else { return segment }
+            var segment = segment
+            SegmentSets.append(segment.sets, to: &segment.index)
+            segment.sets = []
+            return segment
+        }
     }
 
     private static func isNeighbour(_ segment: SegmentWrite, _ next: SegmentWrite) -> Bool {

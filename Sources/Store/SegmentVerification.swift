@@ -46,9 +46,11 @@ extension StoredSegment {
     var fault: SegmentFault? {
         guard Self.packetCount(packets) == count else { return .framing }
         var reader = SegmentIndex.Reader(index)
-        var entries = 0
-        while reader.next() != nil { entries += 1 }
-        return entries == count ? nil : .index
+        for _ in 0..<count { guard reader.next() != nil else { return .index } }
+        guard !reader.rest.isAtEnd else { return nil }
+        var sets = SegmentSets.Reader(behind: reader)
+        for _ in 0..<count { guard sets.next() != nil else { return .index } }
+        return sets.isAtEnd ? nil : .index
     }
 
     /// Whole PUBLISH packets that fill the bytes exactly, by their Remaining Length; nil where they don't. [MQTT-2.1.4]

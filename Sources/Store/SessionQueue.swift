@@ -6,121 +6,13 @@ import MQTT
 ///
 /// The session reads ahead of what its client has acknowledged; each message it took is finished once, in any order.
 public final class SessionQueue: StreamConsumer {
-    /// One session's place in one stream.
-    public final class Membership {
-        public let stream: LogStream
-        public let member: StreamMember
-        public unowned let queue: SessionQueue
-        /// Everything to here is finished.
-        var cursor: UInt64
-        var finished = IntervalSet()
-        /// The number to be read next.
-        var nextToRead: UInt64
-        /// Numbers that an earlier run sent, and that reading passes over.
-        private(set) var inFlight: Set<UInt64> = []
-        /// The lane sequence of the message at `nextToRead`, once it was read.
-        fileprivate(set) var head: (number: UInt64, sequence: UInt64)?
-        var isDirty = false
-        var isJoined = true
-        /// In the stream's members.
-        var place = 0
-
-        init(stream: LogStream, member: StreamMember, queue: SessionQueue, position: Position) {
-            self.stream = stream
-            self.member = member
-            self.queue = queue
-            cursor = position.cursor
-            finished = IntervalSet(position.finished)
-            nextToRead = position.cursor + 1
-        }
-
-        var position: Position { Position(cursor: cursor, finished: finished.intervals) }
-
-        /// Messages that are neither finished nor lost.
-        var waiting: UInt64 {
-            let first = max(cursor + 1, stream.first)
-            return stream.next > first ? stream.next - first - min(finished.count, stream.next - first) : 0
-        }
-
-        /// The first number that waits and was not sent; where all were sent, the first that waits.
-        var oldest: UInt64 {
-            let first = max(cursor + 1, stream.first)
-            var number = unfinished(from: max(nextToRead, first))
-            while number < stream.next, inFlight.contains(number) { number = unfinished(from: number + 1) }
-            return number < stream.next ? number : unfinished(from: first)
-        }
-
-        /// What the session loses first: what was sent comes last, since the client may be about to acknowledge it. But from
-        /// a client that has let several times the session's limit come and go without an acknowledgement it is taken as well,
-        /// for everything behind it stays on disk as long as it does.
-        fileprivate var firstToLose: UInt64 {
-            let first = max(cursor + 1, stream.first)
-            let span = Int(stream.next - min(first, stream.next))
-            guard span > 4 * queue.maximumMessages || span * stream.averageBytes > 4 * queue.maximumBytes else {
-                return oldest
-            }
-            return unfinished(from: first)
-        }
-
-        private func unfinished(from number: UInt64) -> UInt64 {
-            finished.end(containing: number).map { $0 + 1 } ?? number
-        }
-
-        /// The message with this number is the next that the session reads here.
-        public func isNext(_ number: UInt64) -> Bool { nextToRead == number }
-
-        /// The message with this number was sent in an earlier run: it is resent under its identifier, not read again.
-        public func isInFlight(_ number: UInt64) { inFlight.insert(number) }
-
-        func finish(_ number: UInt64) {
-            guard number > cursor, !finished.contains(number) else { return }
-            if number == cursor + 1 {
-                cursor = number
-                if let end = finished.takePrefix(after: cursor) { cursor = end }
-            } else {
-                finished.insert(number)
-            }
-            stream.pass(number)
-            if stream.isOnDisk { stream.log.positionChanged(self) }
-        }
-
-        /// Finishes everything from the reading position to below `next`: there is nothing to be read. What was taken
-        /// before and isn't finished stays so.
-        func skip(to next: UInt64) {
-            let last = min(next, stream.next) - 1
-            let first = max(nextToRead, cursor + 1)
-            nextToRead = max(nextToRead, last + 1)
-            guard first <= last else { return }
-            if last >= stream.tailFirst {
-                for number in max(first, stream.tailFirst)...last where !finished.contains(number) {
-                    stream.pass(number)
-                }
-            }
-            finished.insert(first...last)
-            if let end = finished.takePrefix(after: cursor) { cursor = end }
-            if stream.isOnDisk { stream.log.positionChanged(self) }
-        }
-
-        /// Messages at or above `number` are finished: without a position on disk they would come again.
-        func hasPassed(beyond number: UInt64) -> Bool { cursor >= number || !finished.isEmpty }
-
-        func removed(_ first: UInt64, through last: UInt64, because reason: Removal.Reason) {
-            guard last > cursor, first <= last else { return }
-            if reason == .evicted || reason == .corrupt { queue.lost += last - max(first, cursor + 1) + 1 }
-            if first <= cursor + 1 {
-                cursor = last
-                finished.remove(through: last)
-                if let end = finished.takePrefix(after: cursor) { cursor = end }
-            }
-            nextToRead = max(nextToRead, cursor + 1)
-        }
-    }
-
     /// A message to be delivered, with what the subscription said when it was routed.
     public struct Item {
         public let membership: Membership
         public let number: UInt64
         public let message: Message
+        /// What the subscription said.
+        public var member: StreamMember { membership.member(of: message) }
 
         public init(membership: Membership, number: UInt64, message: Message) {
             self.membership = membership
@@ -170,6 +62,7 @@ public final class SessionQueue: StreamConsumer {
             guard let stream = log.streams[place.stream] else { continue }
             join(stream, as: place.member, at: place.position)
         }
+        for stream in log.earlierMixed where stream.waitsStored(for: session) { joinMixed(stream) }
         memberships.sort { $0.stream.numbering.run < $1.stream.numbering.run }
     }
 
@@ -179,6 +72,15 @@ public final class SessionQueue: StreamConsumer {
         memberships.append(membership)
         stream.enter(membership)
         if !canSettle { stream.unsettleable += 1 }
+    }
+
+    /// Takes up its place in a mixed stream; `position` is where an earlier run left it.
+    func joinMixed(_ stream: LogStream) {
+        let (position, numbers) = stream.takeStored(for: session)
+        let member = StreamMember(session: session, qos: 1, retainAsPublished: false, subscriptionIdentifiers: [])
+        let membership = Membership(stream: stream, member: member, queue: self, position: position, own: numbers)
+        memberships.append(membership)
+        stream.enter(membership)
     }
 
     /// The session ends: nothing waits for it any more.
@@ -192,12 +94,7 @@ public final class SessionQueue: StreamConsumer {
         let stream = membership.stream
         stream.leave(membership)
         if !canSettle { stream.unsettleable -= 1 }
-        // Only what is in memory counts its destinations.
-        var number = max(membership.cursor + 1, stream.tailFirst)
-        while number < stream.next {
-            if !membership.finished.contains(number) { stream.pass(number) }
-            number += 1
-        }
+        membership.passAll()
         if stream.memberships.isEmpty { log.retire(stream) }
     }
 
@@ -205,6 +102,12 @@ public final class SessionQueue: StreamConsumer {
     public func leaveFinishedStreams(idleSince instant: Instant) {
         memberships.removeAll { membership in
             let stream = membership.stream
+            if membership.own != nil {
+                // Nobody else's place there depends on this one's; but what it finished must be on disk.
+                guard stream !== log.mixedStream, membership.waiting == 0, !membership.isDirty else { return false }
+                leave(membership)
+                return true
+            }
             guard stream.next == membership.cursor + 1 || stream.first == stream.next, stream.lastAppend < instant,
                 stream.memberships.allSatisfy({ $0.cursor + 1 >= stream.next || stream.first == stream.next })
             else { return false }
@@ -216,7 +119,10 @@ public final class SessionQueue: StreamConsumer {
 
     /// The client is gone: what it was sent and nobody else waits for goes to the disk, by commit time.
     public func commitUnwritten() {
-        for membership in memberships { log.commitLazily(membership.stream) }
+        for membership in memberships where membership.own.map({ $0.awaitsUnsubmitted(of: membership.stream) }) ?? true
+        {
+            log.commitLazily(membership.stream)
+        }
     }
 
     public func setCanSettle(_ value: Bool) {
@@ -263,13 +169,7 @@ public final class SessionQueue: StreamConsumer {
     /// streams on disk only the next one's messages must be in memory.
     private func head(of membership: Membership) -> Head {
         while true {
-            // What the limits took may still be readable.
-            membership.nextToRead = max(membership.nextToRead, membership.cursor + 1)
-            let number = membership.nextToRead
-            if membership.finished.contains(number) || membership.inFlight.contains(number) {
-                membership.nextToRead += 1
-                continue
-            }
+            guard let number = membership.findNextToRead() else { return .end }
             if let head = membership.head, head.number == number {
                 return .sequence(head.sequence, isHeld: false)
             }
@@ -296,7 +196,14 @@ public final class SessionQueue: StreamConsumer {
         membership.stream.read(at: number, for: self)
     }
 
-    public func membership(of stream: StreamID) -> Membership? { memberships.first { $0.stream.record.id == stream } }
+    /// Its place in a stream, as a delivery that was recorded there has it. In a mixed stream that may have nothing of the
+    /// session's on disk any more.
+    public func membership(of stream: StreamID) -> Membership? {
+        if let found = memberships.first(where: { $0.stream.record.id == stream }) { return found }
+        guard let mixed = log.earlierMixed.first(where: { $0.record.id == stream }) else { return nil }
+        joinMixed(mixed)
+        return memberships.last
+    }
 
     public func streamIsReadable(_ stream: LogStream) { onReadable?() }
 
@@ -306,7 +213,7 @@ public final class SessionQueue: StreamConsumer {
 
     /// Estimated from the streams' average message.
     public var waitingBytes: Int {
-        memberships.reduce(0) { $0 + Int($1.waiting) * $1.stream.averageBytes }
+        memberships.reduce(0) { $0 + Int($1.waiting) * $1.averageBytes }
     }
 
     /// Keeps the limits after a message was appended: what is over is lost, oldest first unless told otherwise.
@@ -323,8 +230,8 @@ public final class SessionQueue: StreamConsumer {
         }
         while messages > maximumMessages || (bytes > maximumBytes && messages > 0) {
             guard let victim = losesNewest ? newest() : oldest() else { return }
-            let average = victim.stream.averageBytes
-            victim.finish(losesNewest ? victim.stream.next - 1 : victim.firstToLose)
+            let average = victim.averageBytes
+            victim.finish(losesNewest ? victim.newest : victim.firstToLose)
             lost += 1
             messages -= 1
             bytes -= average
@@ -340,7 +247,6 @@ public final class SessionQueue: StreamConsumer {
     }
 
     private func newest() -> Membership? {
-        memberships.filter { $0.waiting > 0 && !$0.finished.contains($0.stream.next - 1) }
-            .max { $0.stream.lastAppend < $1.stream.lastAppend }
+        memberships.filter { $0.waiting > 0 && !$0.finished.contains($0.newest) }.max { $0.lastAppend < $1.lastAppend }
     }
 }

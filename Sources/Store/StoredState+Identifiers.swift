@@ -9,6 +9,7 @@ extension StoredState {
     var highestSession: Int64 {
         var highest = sessions.map(\.record.id.rawValue).max() ?? 0
         for stream in streams {
+            highest = max(highest, stream.mixed?.highestSession ?? 0)
             guard case .sessions(let members) = stream.record.kind else { continue }
             for member in members { highest = max(highest, member.session.rawValue) }
         }

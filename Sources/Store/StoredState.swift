@@ -15,6 +15,8 @@ public struct StoredState: Sendable {
         public var newest: Int64
         /// By session, for session streams.
         public var positions: [SessionID: Position]
+        /// What a mixed stream's segments say of whom their messages are for.
+        public var mixed: Mixed?
 
         public init(
             record: StreamRecord, trimmedBelow: UInt64, numbers: ClosedRange<UInt64>?, messages: Int, bytes: Int,
@@ -29,6 +31,16 @@ public struct StoredState: Sendable {
             self.newest = newest
             self.positions = positions
         }
+    }
+
+    /// A mixed stream's messages by those who wait for them.
+    public struct Mixed: Sendable {
+        /// First and last number of each segment, from where every destination has passed them on.
+        public var segments: [ClosedRange<UInt64>] = []
+        /// The numbers that each session has not finished, ascending.
+        public var waiting: [SessionID: [UInt64]] = [:]
+        /// The highest that any message names, also of those that are gone.
+        public var highestSession: Int64 = 0
     }
 
     public struct Session: Sendable {

@@ -23,6 +23,7 @@ public enum Varint {
         public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
         public var isAtEnd: Bool { offset == bytes.count }
+        var remaining: Int { bytes.count - offset }
 
         public mutating func next() -> UInt64? {
             var value: UInt64 = 0

@@ -61,6 +61,7 @@ private struct SimulatedRun {
         var options = LogOptions()
         if random.below(3) == 0 { options.memoryBytes = 6000 }
         if random.below(4) == 0 { options.settle = .zero }
+        options.maximumSessionStreams = [256, 1, 0][random.below(3)]
         let hasUplink = random.below(2) == 0
         node = try Node(log: options, routes: hasUplink ? [("up/all", "#")] : [])
         if hasUplink { uplink = FaithfulUplink() }

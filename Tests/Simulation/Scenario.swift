@@ -38,6 +38,8 @@ public struct Scenario: Sendable {
     var reordersRoutes = false
     /// One way, to the cloud; clients are nearer.
     var uplinkDelayMilliseconds = 2
+    /// Beyond these sets of sessions, new ones go to the mixed stream.
+    var maximumSessionStreams = 256
 
     init(_ random: inout SimulationRandom) {
         let dice = random.below(100)
@@ -69,13 +71,14 @@ public struct Scenario: Sendable {
             refusesWhenFull = random.oneIn(4)
         default: break
         }
+        maximumSessionStreams = random.pick([256, 2, 0])
     }
 
     func logOptions(_ role: Role) -> LogOptions {
         LogOptions(
             settle: .milliseconds(settleMilliseconds), commit: .milliseconds(commitMilliseconds),
             memoryBytes: memoryBytes, budgetBytes: role == .node ? budgetBytes : 1 << 30,
-            refusesWhenFull: refusesWhenFull && role == .node)
+            refusesWhenFull: refusesWhenFull && role == .node, maximumSessionStreams: maximumSessionStreams)
     }
 
     func databaseOptions(_ machine: Machine) -> DatabaseOptions {
