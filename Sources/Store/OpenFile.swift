@@ -21,8 +21,9 @@ struct OpenFile {
         var count = 0
     }
 
-    /// More than the commit of a thousand small messages; only what is touched takes memory.
-    private static let capacity = 256 << 10
+    /// The commit of some hundred small messages; only what is touched takes memory. SQLite's own VFS takes no more than
+    /// 128 KiB less one byte at a time (`seekAndWriteFd` in its os_unix.c), and calls the disk full where it is given more.
+    private static let capacity = 124 << 10
 
     /// Bytes that SQLite is to allocate for a file whose base VFS wants `base`.
     static func size(over base: Int32) -> Int32 { Int32(place(over: base) + MemoryLayout<State>.stride) }
