@@ -90,6 +90,24 @@ import Testing
         try database.close()
     }
 
+    /// SQLite's VFS takes less than 128 KiB at a time: the log's gathered writes must stay below.
+    @Test(arguments: [100, 130, 250, 260, 1000]) func aCommitOfAnySizeIsKept(kibibytes: Int) throws {
+        let directory = TemporaryDirectory()
+        let first = try Database.open(path: directory.path)
+        let segment = Sample.segment(1, 1, count: kibibytes, payload: 1 << 10, random: true)
+        _ = try first.commit(Sample.group(1, [], [.stream(Sample.route(1))]))
+        try first.close()
+        let database = try Database.open(path: directory.path)
+
+        _ = try database.commit(Sample.group(2, [segment]))
+
+        let left = directory.copyOfDatabase()
+        let opened = try Database.open(path: left.path)
+        #expect(try opened.all(1).map(\.packets) == [segment.packets])
+        try opened.close()
+        try database.close()
+    }
+
     @Test func whatIsRemovedStaysAway() throws {
         let directory = TemporaryDirectory()
         let database = try Database.open(path: directory.path)

@@ -107,6 +107,8 @@ final class SimulatedDisk {
 
     func write(_ file: SimulatedFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int32 {
         guard mayAct() else { return IOError.write }
+        // As SQLite's VFS on Linux, which takes no more at a time.
+        guard bytes.count < 128 << 10 else { return SQLITE_FULL }
         writes += 1
         guard !faults.isReadOnly else { return IOError.write }
         if faults.failingWrites > 0 {
