@@ -119,10 +119,11 @@ public final class Database {
             PRAGMA journal_size_limit = \(options.walBytes)
             """)
         connection.takeOverCheckpoints()
-        if options.durability == .strict { StoreVFS.gatherWrites(ofLogOf: connection.handle) }
         // One without room for checksums stays what it is until there is room to rewrite it.
         let wanted = found == 0 || found >= Schema.checksums ? Schema.version : Schema.checksums - 1
         if found < wanted { try Schema.migrate(connection, from: found, to: wanted) }
+        // A new database has a WAL by now.
+        if options.durability == .strict { StoreVFS.gatherWrites(ofLogOf: connection.handle) }
         // What a crash left in the WAL moves to the database now, where nobody waits. A full disk may refuse: then the log
         // goes on where it ends, and reads are answered.
         do throws(SQLiteError) {

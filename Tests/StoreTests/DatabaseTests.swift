@@ -151,21 +151,6 @@ import Testing
         try database.close()
     }
 
-    @Test("A commit of any size is written", arguments: [15, 30, 31, 32, 62, 64, 127, 255, 600])
-    func commitOfAnySize(pages: Int) throws {
-        let directory = TemporaryDirectory()
-        let packets = Sample.segment(1, 1, payload: pages * 4096, random: true)
-        do {
-            let database = try Database.open(path: directory.path)
-            _ = try database.commit(Sample.group(1, [packets], [.stream(Sample.route(1))]))
-            try database.closeAfterFailure()
-        }
-
-        let again = try Database.open(path: directory.path)
-
-        #expect(try again.all(1).map(\.packets) == [packets.packets])
-    }
-
     @Test func aLoneCommitWritesAPageOrTwo() throws {
         let directory = TemporaryDirectory()
         let database = try Database.open(path: directory.path)
