@@ -15,7 +15,7 @@ final class SocketStream: ByteStream, DescriptorHandler {
     private static let leastRead = 16 * 1024
 
     /// Negative after closing.
-    private var descriptor: Int32
+    private(set) var descriptor: Int32
     private var watch = Watch.none
     private var interest: Interest = []
     private var sendFailure: StreamError?
@@ -62,12 +62,6 @@ final class SocketStream: ByteStream, DescriptorHandler {
         // What lies unsent in the kernel can't be overtaken by what matters more.
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, 128 << 10)
         if let ingress = pacer.ingress { ReceiveWindow(of: ingress)?.widen(descriptor) }
-    }
-
-    /// Bytes that the kernel holds for us.
-    var arrived: Int {
-        var count: Int32 = 0
-        return ioctl(descriptor, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
     }
 
     override func readingDidResume() {

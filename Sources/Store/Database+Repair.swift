@@ -42,10 +42,9 @@ extension Database {
     /// left. Bytes.
     public static func room(path: String) -> (needed: Int, available: Int) {
         let file = path + "/roost.db"
-        var room = statvfs()
-        let available = statvfs(path, &room) == 0 ? Int(room.f_bavail) * Int(room.f_frsize) : 0
         // What is at most in both, and a little for the file system's own accounts.
-        return (size(of: file) + size(of: file + "-wal") + (1 << 20), available)
+        let needed = size(of: file) + size(of: file + "-wal") + (1 << 20)
+        return (needed, DatabaseDirectory.availableBytes(at: path))
     }
 
     /// Reads a damaged database page by page and tells what is in it; nothing is kept.

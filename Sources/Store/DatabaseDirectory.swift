@@ -62,7 +62,9 @@ final class DatabaseDirectory {
     func releaseBallast() { unlink(ballastPath) }
 
     /// Of the file system, for unprivileged processes.
-    var availableBytes: Int {
+    var availableBytes: Int { Self.availableBytes(at: path) }
+
+    static func availableBytes(at path: String) -> Int {
         var room = statvfs()
         return statvfs(path, &room) == 0 ? Int(room.f_bavail) * Int(room.f_frsize) : 0
     }

@@ -119,12 +119,6 @@ public struct IntervalSet: Sendable, Equatable {
     }
 
     private func firstIndex(endingAtOrAfter number: UInt64) -> Int {
-        var low = 0
-        var high = intervals.count
-        while low < high {
-            let middle = (low + high) / 2
-            if intervals[middle].upperBound < number { low = middle + 1 } else { high = middle }
-        }
-        return low
+        intervals.partitioningIndex(where: { $0.upperBound >= number })
     }
 }

@@ -47,13 +47,8 @@ struct LoadedRun {
     }
 
     func read(at number: UInt64) -> LogStream.Reading {
-        var low = 0
-        var high = numbers.count
-        while low < high {
-            let middle = (low + high) / 2
-            if numbers[middle] < number { low = middle + 1 } else { high = middle }
-        }
-        guard low < numbers.count else { return .missing(next: last + 1) }
-        return numbers[low] == number ? .message(messages[low]) : .missing(next: numbers[low])
+        let index = numbers.partitioningIndex(where: { $0 >= number })
+        guard index < numbers.count else { return .missing(next: last + 1) }
+        return numbers[index] == number ? .message(messages[index]) : .missing(next: numbers[index])
     }
 }

@@ -41,13 +41,7 @@ struct OwnNumbers {
         // Mostly it is the first, or behind the last.
         guard let first = numbers.first, number > first else { return 0 }
         guard numbers[numbers.count - 1] >= number else { return numbers.count }
-        var low = 0
-        var high = numbers.count
-        while low < high {
-            let middle = (low + high) / 2
-            if numbers[middle] < number { low = middle + 1 } else { high = middle }
-        }
-        return low
+        return numbers.partitioningIndex(where: { $0 >= number })
     }
 }
 

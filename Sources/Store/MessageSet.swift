@@ -7,12 +7,7 @@ public final class MessageSet: Sendable {
 
     /// nil: the message is not for this session.
     func member(_ session: SessionID) -> StreamMember? {
-        var low = 0
-        var high = members.count
-        while low < high {
-            let middle = (low + high) / 2
-            if members[middle].session.rawValue < session.rawValue { low = middle + 1 } else { high = middle }
-        }
-        return low < members.count && members[low].session == session ? members[low] : nil
+        let index = members.partitioningIndex(where: { $0.session.rawValue >= session.rawValue })
+        return index < members.count && members[index].session == session ? members[index] : nil
     }
 }

@@ -68,12 +68,7 @@ struct SubmittedSpans {
     }
 
     private func index(of number: UInt64) -> Int? {
-        var low = 0
-        var high = spans.count
-        while low < high {
-            let middle = (low + high) / 2
-            if spans[middle].last < number { low = middle + 1 } else { high = middle }
-        }
-        return low < spans.count && spans[low].first <= number ? low : nil
+        let index = spans.partitioningIndex(where: { $0.last >= number })
+        return index < spans.count && spans[index].first <= number ? index : nil
     }
 }

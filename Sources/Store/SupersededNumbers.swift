@@ -18,12 +18,7 @@ struct SupersededNumbers {
     var isEmpty: Bool { stretches.isEmpty }
 
     mutating func insert(_ new: Stretch) {
-        var low = 0
-        var high = stretches.count
-        while low < high {
-            let middle = (low + high) / 2
-            if stretches[middle].last + 1 < new.first { low = middle + 1 } else { high = middle }
-        }
+        let low = stretches.partitioningIndex(where: { $0.last + 1 >= new.first })
         var joined = new
         var end = low
         while end < stretches.count, stretches[end].first <= new.last + 1 {

@@ -57,7 +57,7 @@ final class BatchFiles {
     deinit { closeFile() }
 
     /// Opens every batch of every file that can be read twice, before anything is done with any.
-    static func survey(_ paths: [String], limitBytes: Int, progress: (Int) -> Void = { _ in }) throws -> Contents {
+    static func survey(_ paths: [String], limitBytes: Int) throws -> Contents {
         var contents = Contents()
         var regular: [String] = []
         for path in paths {
@@ -74,7 +74,6 @@ final class BatchFiles {
             while case .batch(let batch) = try files.next() {
                 contents.batches += 1
                 contents.messages += batch.count
-                progress(contents.messages)
             }
         } catch let damage as Damage { contents.damage = damage }
         return contents

@@ -74,7 +74,8 @@ extension StoreCommand {
                     "\(damage.text). Nothing was published\(contents.messages > 0 ? before : "")")
             }
             guard contents.messages > skip || !contents.isComplete else {
-                return try finish(Importer.Tally(messages: contents.messages, skipped: contents.messages), next: skip)
+                let tally = Importer.Tally(messages: contents.messages, skipped: contents.messages)
+                return report(tally, next: skip, ok: true)
             }
             let run = try MQTTRun(connection, role: "import") {
                 // Where the broker announces no Receive Maximum, this bounds what may be published twice.
@@ -95,10 +96,8 @@ extension StoreCommand {
                 throw error
             }
             progress.end()
-            try finish(importer.tally, next: importer.next)
+            report(importer.tally, next: importer.next, ok: true)
         }
-
-        private func finish(_ tally: Importer.Tally, next: Int) throws { report(tally, next: next, ok: true) }
 
         private func report(_ tally: Importer.Tally, next: Int, ok: Bool) {
             guard !json else {

@@ -19,9 +19,7 @@ extension EndToEndTests {
             defer { scenario.end() }
             let original = try Roostd(scenario, name: "original")
             try original.start()
-            let keeper = LoadSubscriber(scenario, name: "keeper", to: original.endpoint)
-            try scenario.wait("SUBACK") { keeper.isSubscribed }
-            keeper.drop(for: .seconds(86_400))
+            try scenario.leaveKeeper(of: original)
             let prober = Prober(scenario, "kept", version: .v5, count: 300, to: original.endpoint)
             try scenario.wait("messages") { prober.isDone }
             #expect(prober.accepted.count == 300)

@@ -13,9 +13,7 @@ extension EndToEndTests {
             let roostd = try Roostd(scenario, "[store]\nbudget = \"64MiB\"")
             roostd.fileLimit = 4096
             try roostd.start()
-            let keeper = LoadSubscriber(scenario, name: "keeper", to: roostd.endpoint)
-            try scenario.wait("SUBACK") { keeper.isSubscribed }
-            keeper.drop(for: .seconds(86_400))
+            try scenario.leaveKeeper(of: roostd)
 
             // Given more than 2 MiB that have to be kept.
             let prober = Prober(scenario, "prober", version: .v5, count: 6000, to: roostd.endpoint)

@@ -14,10 +14,7 @@ extension EndToEndTests {
             let mount = try Mount(scenario, size: "24m")
             let roostd = try Roostd(scenario, "[store]\nbudget = \"16MiB\"", data: mount.path + "/data")
             try roostd.start()
-            // A session that is away wants everything, so everything has to be kept.
-            let keeper = LoadSubscriber(scenario, name: "keeper", to: roostd.endpoint)
-            try scenario.wait("SUBACK") { keeper.isSubscribed }
-            keeper.drop(for: .seconds(86_400))
+            try scenario.leaveKeeper(of: roostd)
             // One that stays, at QoS 0, wants no more than to go on.
             let watcher = Watcher(scenario, filter: "watch/#", to: roostd.endpoint)
             try scenario.wait("SUBACK") { watcher.isSubscribed }

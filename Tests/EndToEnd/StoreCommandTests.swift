@@ -13,9 +13,7 @@ extension EndToEndTests {
             let mount = try Mount(scenario, size: "24m")
             let roostd = try Roostd(scenario, "[store]\nbudget = \"16MiB\"", data: mount.path + "/data")
             try roostd.start()
-            let keeper = LoadSubscriber(scenario, name: "keeper", to: roostd.endpoint)
-            try scenario.wait("SUBACK") { keeper.isSubscribed }
-            keeper.drop(for: .seconds(86_400))
+            try scenario.leaveKeeper(of: roostd)
             let prober = Prober(scenario, "before", version: .v5, count: 2000, to: roostd.endpoint)
             try scenario.wait("messages") { prober.isDone }
             try roostd.stop()

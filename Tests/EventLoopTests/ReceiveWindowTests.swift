@@ -58,3 +58,11 @@ import Testing
         #expect(ReceiveWindow(of: TokenBucket(bitsPerSecond: 1_000_000, now: now)) != nil)
     }
 }
+
+extension SocketStream {
+    /// Bytes that the kernel holds for us.
+    fileprivate var arrived: Int {
+        var count: Int32 = 0
+        return ioctl(descriptor, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
+    }
+}

@@ -1,4 +1,13 @@
+import EventLoop
+
 extension Scenario {
+    /// A session `keeper` that wants everything and is away from now on, so that everything has to be kept.
+    func leaveKeeper(of roostd: Roostd) throws {
+        let keeper = LoadSubscriber(self, name: "keeper", to: roostd.endpoint)
+        try wait("SUBACK") { keeper.isSubscribed }
+        keeper.drop(for: .seconds(86_400))
+    }
+
     /// Cuts the subscriber's connection after every so many messages, give or take, for up to 200 ms.
     func drop(_ subscriber: LoadSubscriber, every messages: Int) {
         var next = messages
