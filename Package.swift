@@ -40,7 +40,7 @@ let package = Package(
         // Without pkgConfig: it is linked where it is imported, and costs nothing elsewhere.
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
 
-        library("EventLoop", ["CLinux"]),
+        library("EventLoop", ["CLinux", "COpenSSL"]),
         library("MQTT", []),
         library("Configuration", [], small),
         library("Client", ["EventLoop", "MQTT"]),

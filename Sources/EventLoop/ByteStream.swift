@@ -39,6 +39,9 @@ open class ByteStream {
     final var input = ByteBuffer()
     final var state: State = []
     final var pacer: StreamPacer?
+
+    /// The stream that carries this one's bytes, where there is one (TLS, WebSocket).
+    final var beneath: ByteStream?
     private final var closeTimer = Timer.none
 
     struct State: OptionSet {
@@ -73,11 +76,14 @@ open class ByteStream {
         loop.touch(self)
     }
 
-    /// Bytes in `output` that the edge has not taken.
-    public final var unsentBytes: Int { output.count }
+    /// Bytes in `output` that the edge has not taken, and what of earlier ones lies unsent beneath it.
+    public final var unsentBytes: Int { output.count + (beneath?.unsentBytes ?? 0) }
 
     /// Whether the peer doesn't take what it is sent; ends with `streamDidDrain`.
-    public final var isBlocked: Bool { state.contains(.blocked) }
+    public final var isBlocked: Bool { state.contains(.blocked) || beneath?.isBlocked == true }
+
+    /// Output stays here until the edge calls `edgeBecameWritable()`.
+    final var isHoldingOutput: Bool { state.contains(.blocked) }
 
     /// Holds this stream to the pacer's rates. A stream that wraps another one hands the pacer down: what counts is what
     /// goes over the network.
@@ -146,6 +152,9 @@ open class ByteStream {
 
     /// Who is at the other end, where the kernel knows: on a Unix socket.
     open var peerCredentials: PeerCredentials? { nil }
+
+    /// Who the peer's verified certificate says it is: over TLS, once the first bytes have come.
+    open var peerCertificate: PeerCertificate? { nil }
 
     // MARK: - For subclasses: the edge
 

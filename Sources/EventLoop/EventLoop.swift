@@ -35,6 +35,9 @@ public final class EventLoop {
     var mailboxes: [any Draining] = []
     private(set) lazy var readBuffer = ReadBuffer()
 
+    /// What TLS streams decrypt into, while the read buffer holds what they decrypt.
+    private(set) lazy var plainBuffer = ReadBuffer()
+
     private var tickEndHooks: [() -> Void] = []
     private var onceHooks: [() -> Void] = []
     private var touched: [ByteStream] = []
