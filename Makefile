@@ -10,7 +10,7 @@ JOBS ?= $(shell nproc)
 SEEDS ?= 1000
 VENV := .build/venv
 
-# A release build carries its Swift runtime, SQLite and LZ4 along, and asks nothing of the machine but glibc.
+# A release build carries its Swift runtime, SQLite, LZ4 and OpenSSL along, and asks nothing of the machine but glibc.
 STATIC := .build/static
 RELEASE := swift build -c release -j $(JOBS) -Xswiftc -static-stdlib -Xlinker -L$(CURDIR)/$(STATIC) \
 	-Xlinker --no-export-dynamic -Xlinker --gc-sections
@@ -40,7 +40,7 @@ run: build ## build, and watch a node lose nothing while its link is cut
 build: ## build roostd and roost
 	@$(call install,$(BUILD_PACKAGES))
 	@mkdir -p $(STATIC)
-	@for name in stdc++ sqlite3 lz4; do ln -sf "$$(realpath $$(cc -print-file-name=lib$$name.a))" $(STATIC)/lib$$name.a; done
+	@for name in stdc++ sqlite3 lz4 ssl crypto; do ln -sf "$$(realpath $$(cc -print-file-name=lib$$name.a))" $(STATIC)/lib$$name.a; done
 	@echo "roost: building (the first time takes some minutes)"
 	@$(RELEASE) --product roostd
 	@$(RELEASE) --product roost

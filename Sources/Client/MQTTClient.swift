@@ -91,7 +91,7 @@ public final class MQTTClient {
     // MARK: - Life of a connection
 
     /// Opens a connection and sends CONNECT; `didConnect` or `didClose` tells the rest. Ignored while active.
-    public func connect(to endpoint: Endpoint) {
+    public func connect(to endpoint: Endpoint, through layers: StreamLayers = .none) {
         guard state == .idle else { return }
         begin()
         let number = connectionNumber
@@ -100,13 +100,13 @@ public final class MQTTClient {
             guard let self, self.state == .connecting, self.connectionNumber == number else { return }
             self.connecting = nil
             switch result {
-            case .success(let stream): self.handshake(over: stream)
+            case .success(let stream): self.handshake(over: stream, through: layers)
             case .failure(let error): self.finish(.cannotConnect("\(error)"))
             }
         }
     }
 
-    /// As `connect(to:)`, over a stream that is already open: TLS, WebSocket, an inherited descriptor.
+    /// As `connect(to:)`, over a stream that is already open: an inherited descriptor, say.
     public func connect(over stream: ByteStream) {
         guard state == .idle else { return }
         begin()
@@ -147,6 +147,15 @@ public final class MQTTClient {
         serverReference = nil
         version = options.version
         connectStarted = loop.now
+    }
+
+    private func handshake(over stream: ByteStream, through layers: StreamLayers) {
+        do throws(TLSError) {
+            handshake(over: try layers.wrap(stream))
+        } catch {
+            stream.close()
+            finish(.cannotConnect("TLS: \(error)"))
+        }
     }
 
     private func handshake(over stream: ByteStream) {

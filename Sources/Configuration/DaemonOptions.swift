@@ -113,14 +113,16 @@ public struct DaemonOptions: Sendable, Equatable {
     /// The settings that this command line, its configuration file and the environment make together. A file that was
     /// asked for and is not there is an error; without any file the defaults hold.
     public func settings(
-        environment: [String: String], checkingFiles: Bool = false
+        environment: [String: String], checkingFiles: Bool = false, inspecting: Settings.Inspection? = nil
     ) throws(ConfigurationError) -> Settings {
         let changes = overrides.map { (key: $0.key, value: $0.value) }
         guard let path = configurationFile else {
             return try Settings.parse(
-                file: "defaults", overrides: changes, environment: environment, checkingFiles: checkingFiles)
+                file: "defaults", overrides: changes, environment: environment, checkingFiles: checkingFiles,
+                inspecting: inspecting)
         }
         return try Settings.load(
-            file: path, overrides: changes, environment: environment, checkingFiles: checkingFiles)
+            file: path, overrides: changes, environment: environment, checkingFiles: checkingFiles,
+            inspecting: inspecting)
     }
 }

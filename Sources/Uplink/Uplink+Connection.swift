@@ -52,7 +52,8 @@ extension Uplink {
         // A pause may still be saying goodbye.
         guard !client.isActive else { return }
         isWaiting = false
-        client.connect(to: addresses[reconnection.address].endpoint)
+        let address = addresses[reconnection.address]
+        client.connect(to: address.endpoint, through: layers(to: address))
         noteState()
     }
 

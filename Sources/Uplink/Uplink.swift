@@ -40,6 +40,7 @@ public final class Uplink {
     let client: MQTTClient
     let context: SendingContext
     let addresses: [UplinkAddress]
+    private let tls: TLSClientContext?
     let senders: [any RouteSender]
     let sink: any MessageSink
     let mappings: [(filter: [UInt8], mapping: TopicMapping)]
@@ -110,13 +111,17 @@ public final class Uplink {
     ///   - cpuTime: nanoseconds of CPU that the loop's thread has used; nil: the core never counts as busy.
     public init(
         options: UplinkOptions, loop: EventLoop, network: any Network, queues: [RouteQueue], sink: any MessageSink,
-        storeTime: @escaping () -> Int64, random: @escaping () -> Double = { Double.random(in: 0..<1) },
+        tls: TLSClientContext? = nil, storeTime: @escaping () -> Int64, random: @escaping () -> Double = { Double.random(in: 0..<1) },
         localOffset: @escaping (Int64) -> Int = LocalClock.offset, cpuTime: (() -> Int64)? = nil
     ) throws(UplinkError) {
         precondition(queues.count == options.routes.count, "a queue for each route")
         guard !options.urls.isEmpty else { throw .noAddress(uplink: options.name) }
         var addresses: [UplinkAddress] = []
-        for url in options.urls { addresses.append(try UplinkAddress(url)) }
+        for url in options.urls {
+            let address = try UplinkAddress(url)
+            guard tls != nil || !address.usesTLS else { throw .noTLS(url) }
+            addresses.append(address)
+        }
         var mappings: [(filter: [UInt8], mapping: TopicMapping)] = []
         for subscription in options.subscriptions { mappings.append(try Self.mapping(subscription, options)) }
         let client = MQTTClient(loop: loop, network: network, options: Self.clientOptions(options))
@@ -138,6 +143,7 @@ public final class Uplink {
         self.client = client
         self.context = context
         self.addresses = addresses
+        self.tls = tls
         self.mappings = mappings
         self.senders = senders
         self.sink = sink
@@ -160,6 +166,11 @@ public final class Uplink {
                 self?.pumpSoon()
             }
         }
+    }
+
+    /// What lies between the socket to `address` and MQTT.
+    func layers(to address: UplinkAddress) -> StreamLayers {
+        StreamLayers(tls: address.usesTLS ? tls : nil, host: address.host)
     }
 
     private static func pacer(_ options: UplinkOptions, now: Instant) -> StreamPacer {

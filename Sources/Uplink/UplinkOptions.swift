@@ -139,15 +139,18 @@ public enum UplinkError: Error, Equatable, Sendable, CustomStringConvertible {
     case badAddress(String)
     /// A scheme that this version has no transport for.
     case unsupportedScheme(String)
+    /// An address that wants TLS, and nothing to check the upstream's certificate by.
+    case noTLS(String)
     case badTopic(pattern: String, TopicMapping.PatternError)
     case badFilter(String)
 
     public var description: String {
         switch self {
         case .noAddress(let uplink): "uplink \(uplink) has no urls"
-        case .badAddress(let url): "\(url) is not an address (mqtt://host:port)"
+        case .badAddress(let url): "\(url) is not an address (mqtt://host:port or mqtts://host:port)"
         case .unsupportedScheme(let url):
-            "\(url): TLS and WebSocket are not available for uplinks yet; use mqtt://host:port"
+            "\(url): WebSocket is not available for uplinks yet; use mqtt:// or mqtts://"
+        case .noTLS(let url): "\(url): nothing says whom to trust"
         case .badTopic(let pattern, let error): "topic pattern \(pattern): \(error)"
         case .badFilter(let filter): "\(filter) is not a topic filter"
         }
@@ -158,6 +161,7 @@ public enum UplinkError: Error, Equatable, Sendable, CustomStringConvertible {
 struct UplinkAddress {
     let url: String
     let endpoint: Endpoint
+    let usesTLS: Bool
 
     init(_ url: String) throws(UplinkError) {
         let parts = url.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -165,16 +169,24 @@ struct UplinkAddress {
         var rest = parts[1].dropFirst(2)
         if rest.last == "/" { rest = rest.dropLast() }
         switch parts[0] {
-        case "mqtt", "tcp": break
-        case "mqtts", "ssl", "ws", "wss": throw .unsupportedScheme(url)
+        case "mqtt", "tcp": usesTLS = false
+        case "mqtts", "ssl": usesTLS = true
+        case "ws", "wss": throw .unsupportedScheme(url)
         default: throw .badAddress(url)
         }
         // Behind an IPv6 address's bracket, or anywhere else in a name, a colon begins the port.
         let hasPort = rest.last != "]" && rest.contains(":")
         guard !rest.isEmpty, rest.first != ":", !rest.contains("@"),
-            let endpoint = Endpoint(parsing: hasPort ? String(rest) : rest + ":1883")
+            let endpoint = Endpoint(parsing: hasPort ? String(rest) : rest + (usesTLS ? ":8883" : ":1883"))
         else { throw .badAddress(url) }
         self.url = url
         self.endpoint = endpoint
+    }
+
+    var host: String {
+        switch endpoint {
+        case .tcp(let host, _): host
+        case .unix: ""
+        }
     }
 }

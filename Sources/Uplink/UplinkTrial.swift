@@ -49,9 +49,29 @@ final class UplinkTrial: MQTTClientDelegate {
                 self.start()
             case .success(let stream):
                 self.end(true, "connected to \(stream.peer)")
-                self.begin("login as \(String(decoding: self.client.options.clientIdentifier, as: UTF8.self))")
-                self.client.connect(over: stream)
+                self.speak(over: stream, to: address)
             }
+        }
+    }
+
+    private func speak(over stream: ByteStream, to address: UplinkAddress) {
+        let login = "login as \(String(decoding: client.options.clientIdentifier, as: UTF8.self))"
+        do throws(TLSError) {
+            let layered = try uplink.layers(to: address).wrap(stream)
+            if let secure = layered as? TLSStream {
+                begin("trust \(address.host)")
+                secure.onEstablished = { [weak self, unowned secure] in
+                    self?.end(true, secure.protocolVersion)
+                    self?.begin(login)
+                }
+            } else {
+                begin(login)
+            }
+            client.connect(over: layered)
+        } catch {
+            stream.close()
+            end(false, "\(error)")
+            start()
         }
     }
 

@@ -1,8 +1,9 @@
 import EventLoop
 
-/// A broker's URL, taken apart: `mqtt://user:password@host:1883/topic`, `unix:/path`.
+/// A broker's URL, taken apart: `mqtts://user:password@host:8883/topic`, `unix:/path`.
 struct MQTTAddress {
     var endpoint: Endpoint
+    var usesTLS = false
     var username: String?
     var password: String?
     /// What follows the host, for commands that publish or subscribe.
@@ -21,11 +22,12 @@ struct MQTTAddress {
         guard let scheme = url.firstRange(of: "://") else {
             throw Failure.usage("\(url) is no URL: mqtt://host:port")
         }
+        let usesTLS: Bool
         switch url[..<scheme.lowerBound].lowercased() {
-        case "mqtt", "tcp": break
-        case "mqtts", "ssl", "tls", "ws", "wss":
-            throw Failure.usage("\(url): this command speaks plain mqtt:// and unix: only")
-        default: throw Failure.usage("\(url): the schemes are mqtt:// and unix:")
+        case "mqtt", "tcp": usesTLS = false
+        case "mqtts", "ssl", "tls": usesTLS = true
+        case "ws", "wss": throw Failure.usage("\(url): this command speaks mqtt://, mqtts:// and unix: only")
+        default: throw Failure.usage("\(url): the schemes are mqtt://, mqtts:// and unix:")
         }
         let parts = url[scheme.upperBound...].split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         var authority = parts[0]
@@ -38,9 +40,10 @@ struct MQTTAddress {
             authority = authority[authority.index(after: at)...]
         }
         let hasPort = authority.last != "]" && authority.contains(":")
-        guard !authority.isEmpty, let endpoint = Endpoint(parsing: hasPort ? String(authority) : "\(authority):1883")
+        guard !authority.isEmpty, let endpoint = Endpoint(parsing: hasPort ? String(authority) : "\(authority):\(usesTLS ? 8883 : 1883)")
         else { throw Failure.usage("\(url): \(authority) is no host:port") }
         self.init(endpoint: endpoint)
+        self.usesTLS = usesTLS
         self.username = username
         self.password = password
         if parts.count > 1, !parts[1].isEmpty { topic = String(parts[1]).percentDecoded }

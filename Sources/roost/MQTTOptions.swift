@@ -8,7 +8,7 @@ import MQTT
 struct MQTTOptions: ParsableArguments {
     @Option(
         name: [.customShort("L"), .long],
-        help: "mqtt://[user[:password]@]host[:port][/topic], or unix:/path.")
+        help: "mqtt[s]://[user[:password]@]host[:port][/topic], or unix:/path.")
     var url: String?
 
     @Option(name: .shortAndLong, help: "The broker's host.")
@@ -19,6 +19,8 @@ struct MQTTOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("A broker's Unix socket, in place of host and port.", valueName: "path"))
     var unix: String?
+
+    @OptionGroup(title: "TLS") var tls: TLSOptions
 
     @Option(name: [.customShort("i"), .long], help: "Client Identifier.")
     var id: String?
@@ -100,6 +102,9 @@ struct MQTTOptions: ParsableArguments {
         if url != nil, host != nil || port != nil || unix != nil {
             throw ValidationError("--url takes the place of --host, --port and --unix")
         }
+        if tls.isWanted, unix != nil || url.map({ (try? MQTTAddress(url: $0))?.usesTLS == false }) ?? false {
+            throw ValidationError("certificates are for mqtts:// alone")
+        }
         _ = try expiry()
         let properties = try PropertyArguments(property)
         guard protocolVersion == .v5 || properties.isEmpty else {
@@ -112,7 +117,9 @@ struct MQTTOptions: ParsableArguments {
     func address() throws -> MQTTAddress {
         if let url { return try MQTTAddress(url: url) }
         if let unix { return MQTTAddress(endpoint: .unix(path: unix)) }
-        return MQTTAddress(endpoint: .tcp(host: host ?? "localhost", port: port ?? 1883))
+        var address = MQTTAddress(endpoint: .tcp(host: host ?? "localhost", port: port ?? (tls.isWanted ? 8883 : 1883)))
+        address.usesTLS = tls.isWanted
+        return address
     }
 
     /// - Parameter role: "pub", "sub": a part of the Client Identifier if none was given.

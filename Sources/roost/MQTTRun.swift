@@ -9,6 +9,7 @@ final class MQTTRun {
     let loop: EventLoop
     let client: MQTTClient
     let address: MQTTAddress
+    private let layers: StreamLayers
     private let quiet: Bool
     private var signals: SignalSource?
     private var failure: Failure?
@@ -17,6 +18,7 @@ final class MQTTRun {
 
     init(_ arguments: MQTTOptions, role: String, adjust: (inout MQTTClient.Options) -> Void = { _ in }) throws {
         address = try arguments.address()
+        layers = try arguments.tls.layers(to: address)
         quiet = arguments.quiet
         var options = try arguments.clientOptions(role: role)
         adjust(&options)
@@ -41,7 +43,7 @@ final class MQTTRun {
         if let failure { throw quiet ? Failure(code: failure.code, message: "") : failure }
     }
 
-    func connect() { client.connect(to: address.endpoint) }
+    func connect() { client.connect(to: address.endpoint, through: layers) }
 
     func stop() { loop.stop() }
 

@@ -21,9 +21,10 @@ extension Daemon {
         for settings in settings.uplinks {
             let queues = settings.routes.map { makeQueue($0, of: settings, state) }
             let options = try UplinkOptions(settings, node: self.settings.node)
+            let tls = try settings.tlsContext()
             do throws(UplinkError) {
                 let uplink = try Uplink(
-                    options: options, loop: loop, network: network, queues: queues, sink: broker,
+                    options: options, loop: loop, network: network, queues: queues, sink: broker, tls: tls,
                     storeTime: { [log] in log.clock.now }, cpuTime: { LoopThread.cpuNanoseconds })
                 uplink.onNotice = { [logger] in logger.log(.notice, "uplink \(settings.name): \($0)") }
                 let episodes = LinkEpisodes(logger)

@@ -25,6 +25,7 @@ final class Daemon {
     /// What the database held, until everybody has taken their part of it.
     private var stored: StoredState
     private var listeners: [any Listener] = []
+    private var doors: [ListenerDoor] = []
     private var signals: SignalSource?
     private var admin: AdminWiring?
     private var isStopping = false
@@ -102,13 +103,14 @@ final class Daemon {
         admin.admin.ingest = ingest
         try admin.listen(on: network)
         for listener in settings.listeners {
-            let options = ListenerOptions(listener, settings.limits)
+            let door = try ListenerDoor(listener, settings.limits, broker)
+            doors.append(door)
             do throws(NetworkError) {
                 let opened = try network.listen(NetworkEndpoint(listener.bind), options: ListenOptions()) {
-                    [broker] stream in broker.accept(stream, listener: options)
+                    door.accept($0)
                 }
                 listeners.append(opened)
-                logger.log(.info, "listening on \(opened.endpoint)")
+                logger.log(.info, "listening on \(opened.endpoint)\(door.speaksTLS ? " with TLS" : "")")
             } catch {
                 throw Failure(exitCode: 2, message: "\(error)")
             }

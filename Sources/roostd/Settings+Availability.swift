@@ -11,7 +11,7 @@ extension Settings {
         }
         for (index, listener) in listeners.enumerated() {
             let key = "listener.\(index)"
-            refuse("\(key).tls", listener.tls.isEnabled, "TLS is")
+            refuse("\(key).tls.user_from", listener.tls.userFrom != .none, "users by certificate are")
             refuse("\(key).transport", listener.transport != .mqtt, "WebSocket is")
             refuse("\(key).proxy_protocol", listener.proxyProtocol != .off, "the PROXY protocol is")
         }
@@ -21,8 +21,7 @@ extension Settings {
         refuse("access.user", !access.users.isEmpty, "users are")
         refuse("module", !modules.isEmpty, "bridge modules are")
         for (number, uplink) in uplinks.enumerated() {
-            let needsMore = uplink.urls.contains { $0.usesTLS || $0.usesWebSocket }
-            refuse("uplink.\(number).urls", needsMore, "TLS and WebSocket are")
+            refuse("uplink.\(number).urls", uplink.urls.contains { $0.usesWebSocket }, "WebSocket is")
         }
         return lines
     }

@@ -44,7 +44,13 @@ func main() -> Int32 {
 func start(_ options: DaemonOptions) -> Int32 {
     let settings: Settings
     do throws(ConfigurationError) {
-        settings = try options.settings(environment: environment(), checkingFiles: options.action == .check)
+        let isCheck = options.action == .check
+        settings = try options.settings(environment: environment(), checkingFiles: isCheck) { settings in
+            let tls = settings.inspectTLS()
+            guard !isCheck else { return tls.problems + tls.warnings }
+            for (path, text) in tls.warnings { printError("warning: \(path): \(text)") }
+            return tls.problems
+        }
     } catch {
         for problem in error.problems { printError(problem.description) }
         return 1

@@ -5,19 +5,24 @@ extension Settings {
     /// says. With `checkingFiles` all files that it names must be readable too.
     ///
     /// Throws all problems at once, those of the file in the order of its lines; a text that is not TOML is one problem.
+    ///
+    /// `inspecting` finds what only others can: in settings that are right in themselves, by the setting's path.
     public static func load(
         file: String, overrides: [(key: String, value: String)] = [], environment: [String: String] = [:],
-        checkingFiles: Bool = false
+        checkingFiles: Bool = false, inspecting: Inspection? = nil
     ) throws(ConfigurationError) -> Settings {
         try parse(
             try TextFile.read(file), file: file, overrides: overrides, environment: environment,
-            checkingFiles: checkingFiles)
+            checkingFiles: checkingFiles, inspecting: inspecting)
     }
+
+    public typealias Inspection = (Settings) -> [(path: String, text: String)]
 
     /// As `load`, from the file's bytes; without any, the defaults with their overrides.
     public static func parse(
         _ bytes: [UInt8] = [], file: String = "", overrides: [(key: String, value: String)] = [],
-        environment: [String: String] = [:], checkingFiles: Bool = false
+        environment: [String: String] = [:], checkingFiles: Bool = false,
+        inspecting: Inspection? = nil
     ) throws(ConfigurationError) -> Settings {
         var table: TOMLTable
         do throws(TOMLError) {
@@ -35,6 +40,8 @@ extension Settings {
         if settings.node.id.isEmpty { settings.node.id = hostName() }
         Checks(settings, findings).all()
         if checkingFiles { FileChecks(settings, findings).all() }
+        try findings.finish()
+        for (path, text) in inspecting?(settings.expanded()) ?? [] { findings.report(text, path: path) }
         try findings.finish()
         return settings
     }

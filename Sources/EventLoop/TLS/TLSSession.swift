@@ -58,6 +58,11 @@ final class TLSSession {
 
     deinit { SSL_free(ssl) }
 
+    var protocolVersion: String {
+        let cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } ?? ""
+        return "\(String(cString: SSL_get_version(ssl))), \(cipher)"
+    }
+
     // MARK: - Steps
 
     func handshake() -> Result {

@@ -7,6 +7,9 @@ public final class TLSStream: ByteStream, ByteStreamDelegate {
     private let client: TLSClientContext?
     private var isEstablished = false
 
+    /// Called once, when the handshake is over and the peer's certificate accepted.
+    public var onEstablished: (() -> Void)?
+
     /// The stream beneath goes on by itself, with our last words.
     private var hasLeftLower = false
 
@@ -41,6 +44,9 @@ public final class TLSStream: ByteStream, ByteStreamDelegate {
 
     public override var peerCredentials: PeerCredentials? { lower.peerCredentials }
     public override var peerCertificate: PeerCertificate? { session.flatMap { PeerCertificate(of: $0.ssl) } }
+
+    /// "TLSv1.3, TLS_AES_256_GCM_SHA384", for a person.
+    public var protocolVersion: String { session?.protocolVersion ?? "closed" }
 
     // MARK: - From the stream beneath
 
@@ -93,6 +99,8 @@ public final class TLSStream: ByteStream, ByteStreamDelegate {
         switch session.handshake() {
         case .bytes:
             isEstablished = true
+            onEstablished?()
+            onEstablished = nil
             edgeBecameWritable()
         case .needsInput: return
         case .ended: edgeDidClose(.protocolViolation("TLS: the peer closed the connection during the handshake"))

@@ -1,0 +1,41 @@
+import Broker
+import Configuration
+import EventLoop
+
+/// What becomes of a connection that a listener has accepted: the layers that the listener speaks, and then the broker.
+final class ListenerDoor {
+    private let options: ListenerOptions
+    private let broker: Broker
+    private var tls: TLSServerContext?
+    private let settings: ListenerSettings
+
+    init(_ settings: ListenerSettings, _ limits: LimitSettings, _ broker: Broker) throws(Daemon.Failure) {
+        options = ListenerOptions(settings, limits)
+        self.settings = settings
+        self.broker = broker
+        do throws(TLSError) {
+            tls = try settings.tls.context()
+        } catch {
+            throw Daemon.Failure(exitCode: 1, message: "listener \(settings.bind): tls: \(error)")
+        }
+    }
+
+    var speaksTLS: Bool { tls != nil }
+
+    func accept(_ stream: ByteStream) {
+        guard let tls else { return broker.accept(stream, listener: options) }
+        do throws(TLSError) {
+            broker.accept(try TLSStream(server: tls, over: stream), listener: options)
+        } catch {
+            stream.close()
+        }
+    }
+
+    /// Reads the certificates again; connections that stand keep those they began with. On an error the old ones stay.
+    func reloadCertificates() throws(TLSError) -> [TLSError] {
+        guard let earlier = tls, let renewed = try settings.tls.context() else { return [] }
+        renewed.takeTicketKeys(of: earlier)
+        tls = renewed
+        return renewed.warnings
+    }
+}
