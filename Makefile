@@ -28,7 +28,7 @@ BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev liblz4-dev lz4 zstd 
 MINUTES ?= 60
 CUTS ?= 100
 
-.PHONY: help run build test simulate mutate bench soak powerloss install uninstall format lint clean
+.PHONY: help run build store-bench test simulate mutate bench soak powerloss install uninstall format lint clean
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,10 +67,11 @@ mutate: ## break the code on purpose, and see that the simulation finds it
 	@$(call install,$(BUILD_PACKAGES) python3)
 	@Tests/Simulation/Mutations/run
 
-bench: build ## measure beside mosquitto, and write Benchmarks/RESULTS.md
+store-bench: build ## build what measures the store by itself
+	@$(RELEASE) --product store-bench
+
+bench: store-bench ## measure beside mosquitto, and write Benchmarks/RESULTS.md
 	@$(call install,$(BENCH_PACKAGES))
-	@echo "roost: building the store's own measure"
-	@swift build -c release -j $(JOBS) --package-path Benchmarks/store 2>&1 | tail -1
 	@echo "roost: measuring; keep the machine quiet for twelve minutes"
 	@Benchmarks/run
 
