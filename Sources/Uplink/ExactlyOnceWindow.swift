@@ -167,7 +167,8 @@ struct ExactlyOnceWindow {
     mutating func release(_ identifier: UInt16, _ now: Instant) { entries[Int(identifier)]?.since = now }
 
     /// PUBCOMP came, or a PUBREC that refuses: the identifier is free. That needs no commit of its own: until the next one the
-    /// disk says no more than that something has to be sent again which the Server then knows or not.
+    /// disk says no more than that something has to be sent again which the Server then knows or not. Only the end of a
+    /// clearing is noted, which would be done all over again.
     mutating func finish(_ identifier: UInt16) {
         guard let entry = self[identifier] else { return }
         self[identifier] = nil
@@ -178,6 +179,7 @@ struct ExactlyOnceWindow {
             if received.prefix(receivedInCommit).contains(identifier) { receivedInCommit -= 1 }
             Self.remove(identifier, from: &received)
         }
+        if entry.place == nil, !(received + released).contains(where: { self[$0]?.place == nil }) { isDirty = true }
     }
 
     /// Gives up the bindings that nothing was sent under, and names their identifiers.
