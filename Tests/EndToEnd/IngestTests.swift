@@ -87,8 +87,9 @@ extension EndToEndTests {
             #expect(!coverage.contains(#""missing":[{"#))
         }
 
-        /// SIGKILLs of roost ingest at any moment, and a stop of mosquitto: with `--qos 2` everything comes once, to a subscriber
-        /// of ours and to mosquitto's own.
+        /// SIGKILLs of roost ingest at any moment: with `--qos 2` everything comes once, to a subscriber of ours and to
+        /// mosquitto's own. (Mosquitto lives on: over its own stop, 2.0 sends its subscribers QoS 2 messages again that they
+        /// had.)
         @Test(.enabled(if: Programs.mosquittoSub != nil, "needs mosquitto-clients"))
         func atQoS2KillsDoubleNothing() throws {
             let scenario = try Scenario()
@@ -120,10 +121,6 @@ extension EndToEndTests {
                 scenario.loop.schedule(after: .milliseconds(delay)) { isTime = true }
                 try scenario.wait("the moment") { isTime }
                 ingest.kill()
-                if kill == kills / 2 {
-                    try mosquitto.stop()
-                    try mosquitto.start()
-                }
                 try ingest.start()
             }
             try scenario.waitForAll(of: publishers, at: subscriber)
