@@ -298,6 +298,7 @@ final class ExactlyOnceSender: RouteSender {
     /// The upstream has no Session of ours, or one that nothing is known of. In that, something may lie under any identifier,
     /// and a message sent under it would be taken for a copy: so all are cleared away before they are used.
     private func begin(_ session: String, isPresent: Bool) {
+        let isKnown = !window.session.isEmpty
         let doubtful = window.begin(session: session)
         if doubtful > 0 {
             context.onNotice?(
@@ -306,6 +307,11 @@ final class ExactlyOnceSender: RouteSender {
         unread = []
         queue.rewind()
         guard isPresent else { return }
+        if !isKnown {
+            context.onNotice?(
+                "route \(queue.name): the upstream has a session of ours that nothing is known of here: what was sent in it may "
+                    + "come twice")
+        }
         for identifier in ExactlyOnceWindow.identifiers {
             context.client.restoreIdentifier(identifier)
             window.clear(identifier)

@@ -66,7 +66,7 @@ struct IngestCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "QoS of what is published, whatever the devices used. 1: exactly once while this process lives, at least once "
-                + "across its sudden death; 2: exactly once, for one commit more."))
+                + "across its sudden death; 2: exactly once, for commits of its own."))
     var qos = 1
 
     @Flag(help: "Log JSON instead of text.")
