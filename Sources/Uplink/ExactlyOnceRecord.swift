@@ -31,7 +31,9 @@ struct ExactlyOnceRecord: Equatable {
 
     /// `next` is what comes after `entry` in a stretch that has come to `count`.
     private static func continues(_ first: Entry, _ count: UInt64, _ next: Entry) -> Bool {
-        guard kind(first) == kind(next), UInt64(next.identifier) == UInt64(first.identifier) + count else { return false }
+        guard kind(first) == kind(next), UInt64(next.identifier) == UInt64(first.identifier) + count else {
+            return false
+        }
         guard let message = first.message, let other = next.message else { return true }
         return message.run == other.run && message.lane == other.lane && message.number + count == other.number
     }

@@ -302,7 +302,8 @@ final class ExactlyOnceSender: RouteSender {
         let doubtful = window.begin(session: session)
         if doubtful > 0 {
             context.onNotice?(
-                "route \(queue.name): the upstream has lost our session: \(doubtful) messages that it may have had go again")
+                "route \(queue.name): the upstream has lost our session: \(doubtful) messages that it may have had go again"
+            )
         }
         unread = []
         queue.rewind()

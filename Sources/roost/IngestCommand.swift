@@ -79,7 +79,8 @@ struct IngestCommand: ParsableCommand {
         guard !url.isEmpty else { throw ValidationError("--url: which broker?") }
         guard 1...2 ~= qos else { throw ValidationError("--qos \(qos): 1 or 2") }
         guard qos == 1 || share == nil else {
-            throw ValidationError("--qos 2 and --share exclude each other: no copy of the group knows what the others have")
+            throw ValidationError(
+                "--qos 2 and --share exclude each other: no copy of the group knows what the others have")
         }
         guard shards == nil || share == nil else { throw ValidationError("--shards and --share exclude each other") }
         if let share, share.isEmpty || share.contains(where: { "/+#".contains($0) }) {

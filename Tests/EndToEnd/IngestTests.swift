@@ -104,7 +104,8 @@ extension EndToEndTests {
                 scenario, receiveMaximum: 65_535, lowest: .exactlyOnce, to: mosquitto.endpoint)
             try scenario.wait("SUBACK") { subscriber.isSubscribed }
             let foreign = try scenario.subscribe(
-                ["-i", "foreign", "-c", "-q", "2", "-t", "load/#", "-F", "MSG %q %t %x"], to: mosquitto.port, name: "foreign")
+                ["-i", "foreign", "-c", "-q", "2", "-t", "load/#", "-F", "MSG %q %t %x"], to: mosquitto.port,
+                name: "foreign")
             try node.start()
             let isFull = environment("ROOST_FULL") != nil
             let (count, kills) = isFull ? (20_000, 60) : (3000, 12)

@@ -19,7 +19,9 @@ import Testing
         ExactlyOnceWindow(record, numbering: numbering)
     }
 
-    private static func entry(_ identifier: UInt16, _ number: UInt64?, released: Bool = false) -> ExactlyOnceRecord.Entry {
+    private static func entry(_ identifier: UInt16, _ number: UInt64?, released: Bool = false)
+        -> ExactlyOnceRecord.Entry
+    {
         ExactlyOnceRecord.Entry(
             identifier: identifier, message: number.map { ExactlyOnceRecord.Message(run: 1, lane: 0, number: $0) },
             isReleased: released)
@@ -140,7 +142,8 @@ import Testing
 
     @Test func anotherSessionCountsWhatTheOneBeforeMayHaveHad() {
         var window = Self.window(
-            ExactlyOnceRecord(session: "a", entries: [Self.entry(1, 1, released: true), Self.entry(2, nil, released: true)]))
+            ExactlyOnceRecord(
+                session: "a", entries: [Self.entry(1, 1, released: true), Self.entry(2, nil, released: true)]))
         window.bind(3, to: Self.place(3))
         window.bind(4, to: Self.place(4))
         _ = window.beginCommit()

@@ -98,7 +98,9 @@ final class LoadSubscriber: MQTTClientDelegate {
             complaints.append("a message that nobody sent, on \(String(decoding: publish.topic, as: UTF8.self))")
             return
         }
-        if publish.qos != max(min(name.qos, highest), lowest) { complaints.append("\(name) came at QoS \(publish.qos.rawValue)") }
+        if publish.qos != max(min(name.qos, highest), lowest) {
+            complaints.append("\(name) came at QoS \(publish.qos.rawValue)")
+        }
         let delivery = Delivery(
             connection: client.connectionNumber, run: run, isDuplicate: publish.isDuplicate)
         if deliveries[name] == nil {
