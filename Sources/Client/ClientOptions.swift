@@ -45,6 +45,9 @@ extension MQTTClient {
         public var closeDeadline: Duration = .seconds(5)
         /// True: an inbound PUBLISH is acknowledged as soon as the delegate has seen it. False: by `acknowledge`.
         public var automaticAcknowledgement = true
+        /// True: PUBREL follows PUBREC at once. False: once the owner has noted PUBREC, by `release`; what the Server has of
+        /// our QoS 2 PUBLISHes in a Session that it no longer has is the owner's to know then.
+        public var automaticRelease = true
 
         public init() {}
     }

@@ -31,7 +31,10 @@ extension MQTTClient {
         guard length <= maximumOutboundPacket else { return nil }
         if qos != .atMostOnce {
             guard window.room > 0, let chosen = identifier ?? window.freeIdentifier() else { return nil }
-            if case .released = window.phase(of: chosen) { return nil }
+            switch window.phase(of: chosen) {
+            case .released, .received: return nil
+            default: break
+            }
             head.packetIdentifier = chosen
             let departure = departure(of: length)
             window.publish(chosen, qos: qos, bytes: length, departure: departure)

@@ -193,7 +193,7 @@ public final class MQTTClient {
         if connack.sessionPresent {
             for identifier in window.resumeReleases() { writeAcknowledgement(.pubrel, identifier) }
         } else {
-            received = window.forgetSession()
+            received = window.forgetSession(everything: !options.automaticRelease)
             exactlyOnce.removeAll()
         }
         let delegate = delegate

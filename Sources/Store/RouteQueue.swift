@@ -61,6 +61,8 @@ public final class RouteQueue: StreamConsumer {
     public internal(set) var lost: [GapRecord.Reason: UInt64] = [:]
     /// The far end's node, where it has said so: what has passed it doesn't go to it.
     public var farNode: [UInt8]?
+    /// What an earlier run committed last by `commitWindow`.
+    public let storedWindow: [UInt8]?
 
     /// Newest first: the stretch that is being sent, in ascending order.
     /// Bytes of packets in one: a batch's worth; 0: each message by itself.
@@ -106,6 +108,7 @@ public final class RouteQueue: StreamConsumer {
         self.storesQoS0 = storesQoS0
         self.policy = policy
         blockBytes = policy.blockBytes
+        storedWindow = Self.storedWindow(name, in: state)
         self.log = log
         let stored = log.streams.values.filter {
             if case .route(name) = $0.record.kind { return $0.numbering.run < log.run.ordinal }

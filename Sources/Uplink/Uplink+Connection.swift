@@ -52,6 +52,7 @@ extension Uplink {
         // A pause may still be saying goodbye.
         guard !client.isActive else { return }
         isWaiting = false
+        context.url = url
         client.connect(to: addresses[reconnection.address].endpoint)
         noteState()
     }
@@ -178,6 +179,14 @@ extension Uplink: MQTTClientDelegate {
         lastProgress = loop.now
         if !reason.isError { proveUseful() }
         pumpSoon()
+    }
+
+    public func client(_ client: MQTTClient, mayRelease identifier: UInt16) {
+        guard lanes.contains(where: { $0.sender.mayRelease(identifier, loop.now) }) else {
+            return client.release(identifier)
+        }
+        lastProgress = loop.now
+        proveUseful()
     }
 
     public func client(_ client: MQTTClient, didReceive publish: PublishView) {

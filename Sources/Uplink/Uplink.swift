@@ -129,7 +129,10 @@ public final class Uplink {
                 senders.append(
                     try BatchSender(queue: queue, options: route, context: context, storeTime: storeTime))
             case .each:
-                senders.append(try EachSender(queue: queue, options: route, context: context, storeTime: storeTime))
+                senders.append(
+                    route.qos == .exactlyOnce
+                        ? try ExactlyOnceSender(queue: queue, options: route, context: context, storeTime: storeTime)
+                        : try EachSender(queue: queue, options: route, context: context, storeTime: storeTime))
             }
         }
         self.options = options
@@ -154,6 +157,7 @@ public final class Uplink {
         fairShare = FairShare(senders.map(\.priority))
         since = loop.now
         client.delegate = self
+        context.wake = { [weak self] in self?.pumpSoon() }
         for sender in senders {
             sender.queue.onReadable = { [weak self, weak sender] in
                 sender?.queueIsReadable()
@@ -182,6 +186,7 @@ public final class Uplink {
         client.password = options.password
         client.sendMaximum = options.inflight
         client.automaticAcknowledgement = false
+        client.automaticRelease = false
         return client
     }
 

@@ -12,9 +12,14 @@ struct IngestCommand: ParsableCommand {
             copies share the work by shards (each keeps a node's memory) or by a shared subscription (order between
             batches is not kept).
 
+            What comes is taken once, by its numbers. With --qos 2 it is also published once, whatever becomes of this
+            process or its machine, for as long as the broker keeps its session; should it not, a line in the log says how
+            many messages go again.
+
             EXAMPLES
               roost ingest --url mqtt://broker:1883
               roost ingest --url mqtt://broker:1883 --shards 00-7f --state /var/lib/roost/ingest-a
+              roost ingest --url mqtt://broker:1883 --qos 2
               roost ingest --url mqtts://broker:8883 --share roost --topic '{node}/{topic}'
               roost coverage --state ingest           what has come, seen from another terminal
             """)
@@ -58,7 +63,10 @@ struct IngestCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Its private key, PEM.", valueName: "file"))
     var key: String?
 
-    @Option(help: "QoS of what is published: 1.")
+    @Option(
+        help: ArgumentHelp(
+            "QoS of what is published, whatever the devices used. 1: exactly once while this process lives, at least once "
+                + "across its sudden death; 2: exactly once, for commits of its own."))
     var qos = 1
 
     @Flag(help: "Log JSON instead of text.")
@@ -69,12 +77,10 @@ struct IngestCommand: ParsableCommand {
 
     func validate() throws {
         guard !url.isEmpty else { throw ValidationError("--url: which broker?") }
-        guard qos == 1 else {
+        guard 1...2 ~= qos else { throw ValidationError("--qos \(qos): 1 or 2") }
+        guard qos == 1 || share == nil else {
             throw ValidationError(
-                qos == 2
-                    ? "--qos 2 is not available in this version. With 1, messages come exactly once while this process lives, "
-                        + "and at least once across its sudden death."
-                    : "--qos \(qos): 1")
+                "--qos 2 and --share exclude each other: no copy of the group knows what the others have")
         }
         guard shards == nil || share == nil else { throw ValidationError("--shards and --share exclude each other") }
         if let share, share.isEmpty || share.contains(where: { "/+#".contains($0) }) {
@@ -169,6 +175,7 @@ struct IngestConfiguration {
         let given = tls.compactMap { name, value in value.map { "\(name) = \(quoted($0))" } }
         if !given.isEmpty { lines.append("tls = { \(given.joined(separator: ", ")) }") }
         lines += ["", "[[uplink.route]]", "name = \"messages\"", "filter = \"#\"", "mode = \"each\""]
+        if command.qos == 2 { lines.append("qos = 2") }
         for filter in filters { lines += ["", "[[uplink.subscribe]]", "filter = \(quoted(filter))", "qos = 1"] }
         return lines.joined(separator: "\n")
     }
