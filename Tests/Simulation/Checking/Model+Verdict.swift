@@ -156,19 +156,28 @@ extension Model {
     /// What the receiver says it has was delivered, and what was acknowledged to the node it has.
     private func judgeCoverage() {
         guard !world.isForgiven(.cloud), world.cloud.isUp else { return }
-        numbers.forEach { place, number in
-            guard let state = state(place.route, place.run) else {
-                if acknowledgedPlaces.contains(place) { fail(.coverage, "the receiver has forgotten \(place)") }
-                return
-            }
-            let message = messages[number]
-            let hasArrived = hasArrived(message, by: RoutePlan.way(ofRoute: place.route))
-            if state.has(place.number), !hasArrived, !message.retain, message.qos != .atMostOnce {
-                fail(.coverage, "the receiver says that it has \(place), and \(message.description) never came")
-            }
-            if acknowledgedPlaces.contains(place), !state.has(place.number) {
-                fail(.coverage, "\(place) was acknowledged, and the receiver does not have it")
-            }
+        for (run, numbers) in numbers.known {
+            let state = state(run.route, run.run)
+            let way = RoutePlan.way(ofRoute: run.route)
+            for (number, index) in numbers { judge(run, number, messages[index], by: way, state) }
+        }
+    }
+
+    private func judge(
+        _ run: Numbers.Run, _ number: UInt64, _ message: MessageRecord, by way: Int, _ state: ReceiverState?
+    ) {
+        let place = BatchPlace(route: run.route, run: run.run, number: number)
+        let isAcknowledged = acknowledgedPlaces.contains(place)
+        guard let state else {
+            if isAcknowledged { fail(.coverage, "the receiver has forgotten \(place)") }
+            return
+        }
+        let isThere = state.has(number)
+        if isThere, !message.retain, message.qos != .atMostOnce, !hasArrived(message, by: way) {
+            fail(.coverage, "the receiver says that it has \(place), and \(message.description) never came")
+        }
+        if isAcknowledged, !isThere {
+            fail(.coverage, "\(place) was acknowledged, and the receiver does not have it")
         }
     }
 

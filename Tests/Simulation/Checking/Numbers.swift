@@ -33,14 +33,10 @@ final class Numbers {
 
     func message(at place: BatchPlace) -> Int? { messages[Run(route: place.route, run: place.run)]?[place.number] }
 
-    /// All numbers whose message is known, in an order that doesn't change.
-    func forEach(_ body: (BatchPlace, Int) -> Void) {
-        for (run, numbers) in messages.sorted(by: {
-            ($0.key.route, $0.key.run.epoch) < ($1.key.route, $1.key.run.epoch)
-        }) {
-            for (number, message) in numbers.sorted(by: { $0.key < $1.key }) {
-                body(BatchPlace(route: run.route, run: run.run, number: number), message)
-            }
+    /// All numbers whose message is known, run by run, in an order that doesn't change.
+    var known: [(run: Run, numbers: [(number: UInt64, message: Int)])] {
+        messages.sorted { ($0.key.route, $0.key.run.epoch) < ($1.key.route, $1.key.run.epoch) }.map { run, numbers in
+            (run, numbers.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 })
         }
     }
 
