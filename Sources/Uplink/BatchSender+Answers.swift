@@ -56,7 +56,7 @@ extension BatchSender {
             switch batch.answer {
             case .none, .accepted: accept(batch)
             case .refused(let reason):
-                guard takeRefusal(of: batch, reason, now) else { return rewind() }
+                guard takeRefusal(of: batch, reason, now) else { return rewind(refused: batch) }
             }
         }
         if refusals.isEverything { refusesEverything(now) }

@@ -387,7 +387,9 @@ final class BatchSender: RouteSender {
     }
 
     /// Takes everything back into the queue.
-    func rewind() {
+    ///
+    /// - Parameter refused: goes first, since a receiver that could not keep it takes nothing that came later before it.
+    func rewind(refused: InFlight? = nil) {
         inflight.removeAll()
         rest.removeAll()
         isDraining = false
@@ -395,5 +397,6 @@ final class BatchSender: RouteSender {
         waitingSince = nil
         isCatchingUp = true
         queue.rewind()
+        if let refused, refused.count > 0 { queue.sendFirst(refused.numbering, refused.first...refused.last) }
     }
 }

@@ -109,7 +109,8 @@ public final class Ingest {
             answer(.success)
         }
         guard isTaken else {
-            turns.wait(for: header.sequence, key, publisher.connection)
+            // An empty batch has the number of a message that may not be there yet: nothing is to be waited for.
+            if batch.count > 0 { turns.wait(for: header.sequence, key, publisher.connection) }
             throw .storeFull
         }
         figures.duplicates += UInt64(taken.repeated)

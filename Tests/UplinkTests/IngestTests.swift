@@ -129,6 +129,17 @@ import Testing
         #expect(send(makeBatch([Sample()], header: makeHeader(sequence: 2, gaps: [gap])), to: ingest) == .success)
     }
 
+    @Test func nothingWaitsForTheNumberOfARefusedEmptyBatch() throws {
+        let ingest = try makeIngest()
+        publisher.connection = 1
+        sink.isFull = true
+        // Messages 1 and 2 were held back at the node, until their commit.
+        #expect(send(makeBatch([], header: makeHeader(sequence: 3)), to: ingest) == .quotaExceeded)
+        sink.isFull = false
+
+        #expect(send(makeBatch([Sample(), Sample()], header: makeHeader(sequence: 1)), to: ingest) == .success)
+    }
+
     @Test func statesComeBackFromTheStore() throws {
         let batch = makeBatch([Sample()])
         _ = send(batch, to: try makeIngest())

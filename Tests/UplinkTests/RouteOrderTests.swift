@@ -33,6 +33,24 @@ import Testing
         #expect(world.queues[0].messages == 0)
     }
 
+    @Test func aRefusedBatchGoesFirstAgain() throws {
+        let world = try World(
+            routes: [RouteOptions(name: "plant", batchBytes: 2000)], policy: Self.newest)
+        world.upstream.answer = { _ in .reason(.quotaExceeded) }
+        for number in 1...40 { world.publish("\(number)" + String(repeating: "x", count: 90)) }
+        world.connect()
+        world.pass(.seconds(2))
+        let refused = world.upstream.batches.first { !$0.messages.isEmpty }?.header.sequence
+        let before = world.upstream.batches.count
+
+        world.upstream.answer = { _ in .reason(.success) }
+        for number in 41...60 { world.publish("\(number)" + String(repeating: "x", count: 90)) }
+        world.pass(.seconds(40))
+
+        #expect(world.upstream.batches.dropFirst(before).first { !$0.messages.isEmpty }?.header.sequence == refused)
+        #expect(world.queues[0].messages == 0)
+    }
+
     @Test func eachModeSendsTheNewestMessageFirst() throws {
         let world = try World(
             routes: [RouteOptions(name: "plant", mode: .each)],
