@@ -79,8 +79,8 @@ public final class Uplink {
     let lanes: [RouteLane]
     var fairShare: FairShare
     var flightWindow = FlightWindow()
-    /// Smoothed: how long a PUBLISH waits here for `egress_rate`.
-    var pacingMilliseconds = 0.0
+    /// How long a PUBLISH waits here for `egress_rate`.
+    var pacing = SmoothedTime()
     var isPumpDue = false
     var wake = Timer.none
     var wakeAt: Instant?
