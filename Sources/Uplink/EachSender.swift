@@ -114,7 +114,7 @@ final class EachSender: RouteSender {
                     queue.refuse(queued.numbering, number: queued.number, reason: .packetTooLarge)
                     continue
                 }
-                return publish(queued, prepared.head, now) ? prepared.length : nil
+                return publish(queued, prepared.head, now) ? context.client.publishedBytes : nil
             }
         }
     }

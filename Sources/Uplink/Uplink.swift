@@ -171,6 +171,9 @@ public final class Uplink {
             ingress: bucket(options.ingressBitsPerSecond, options.ingressBurstBits))
     }
 
+    /// Topic Aliases that we use at most: a route in batches has one topic, one that sends each message has its devices'.
+    private static let topicAliases: UInt16 = 64
+
     private static func clientOptions(_ options: UplinkOptions) -> MQTTClient.Options {
         var client = MQTTClient.Options()
         client.clientIdentifier = Array(options.clientIdentifier.utf8)
@@ -181,6 +184,7 @@ public final class Uplink {
         client.username = options.username
         client.password = options.password
         client.sendMaximum = options.inflight
+        client.outboundTopicAliases = topicAliases
         client.automaticAcknowledgement = false
         return client
     }
