@@ -12,6 +12,8 @@ extension Admin {
                         json.member("priority", route.priority)
                         json.member("messages", route.messages)
                         json.member("bytes", route.bytes)
+                        json.member("budget_bytes", route.budgetBytes)
+                        json.member("at_budget", route.isAtBudget)
                         json.member("oldest_seconds", age(ofStoreTime: route.oldest))
                         json.member("refused", route.refused)
                         json.member("orphaned", route.isOrphaned)

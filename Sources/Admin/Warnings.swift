@@ -89,16 +89,27 @@ extension Admin {
     }
 
     private var routeWarnings: [Warning] {
-        routes.compactMap { route in
-            if route.isOrphaned {
+        routes.filter(\.isAtBudget).map(budgetWarning)
+            + routes.compactMap { route in
+                if route.isOrphaned {
+                    return Warning(
+                        text:
+                            "\(Self.messages(UInt64(route.messages))) for \(route.name), which is no longer configured "
+                            + "(roost queue '\(route.name)' drop)", isDegrading: false)
+                }
+                guard route.refused > 0 else { return nil }
                 return Warning(
-                    text: "\(Self.messages(UInt64(route.messages))) for \(route.name), which is no longer configured "
-                        + "(roost queue '\(route.name)' drop)", isDegrading: false)
+                    text: "the far end has refused \(Self.messages(route.refused)) of \(route.name)", isDegrading: false
+                )
             }
-            guard route.refused > 0 else { return nil }
-            return Warning(
-                text: "the far end has refused \(Self.messages(route.refused)) of \(route.name)", isDegrading: false)
-        }
+    }
+
+    private func budgetWarning(_ route: RouteReport) -> Warning {
+        let cost =
+            log.options.refusesWhenFull
+            ? "refuses messages" : "loses its oldest: \(Self.messages(route.evicted)) evicted since the start"
+        return Warning(
+            text: "\(route.name) is at its own budget (uplink.route.budget) and \(cost)", isDegrading: true)
     }
 
     private var sessionWarnings: [Warning] {

@@ -77,8 +77,8 @@ public final class Session {
     /// Retained messages at QoS 0 that go as the connection's output drains.
     var retainedBacklog: Deque<(message: Message, subscriptionIdentifiers: [UInt32])> = []
     var waitingBytes = 0
-    /// Smoothed time from a delivery to its acknowledgement.
-    var smoothedMilliseconds = 0.0
+    /// From a delivery to its acknowledgement.
+    var answers = SmoothedTime()
     var refusedPublishes = Episode()
 
     init(clientIdentifier: [UInt8], broker: Broker) {
@@ -150,13 +150,10 @@ public final class Session {
         guard let queue else { return }
         let settle = Double(broker.log.options.settle.milliseconds)
         queue.setCanSettle(
-            connection != nil && hasRoom && !isBehind && resends.isEmpty && smoothedMilliseconds * 2 < settle)
+            connection != nil && hasRoom && !isBehind && resends.isEmpty && answers.milliseconds * 2 < settle)
     }
 
-    func measured(_ delivery: Outbound) {
-        let milliseconds = Double((broker.loop.now - delivery.sentAt).nanoseconds) / 1_000_000
-        smoothedMilliseconds += (milliseconds - smoothedMilliseconds) / 8
-    }
+    func measured(_ delivery: Outbound) { answers.add(broker.loop.now - delivery.sentAt) }
 }
 
 /// Bytes as text for a log line: what isn't UTF-8 is replaced.

@@ -25,6 +25,8 @@ extension MQTTClient {
         public var maximumPacketSize = Options.largestPacket
         /// Topic Aliases that the Server may use towards us; 0: none.
         public var topicAliasMaximum: UInt16 = 0
+        /// Topic Aliases that we use towards the Server at most, within what it allows; 0: none.
+        public var outboundTopicAliases: UInt16 = 0
         /// Response Information in CONNACK is wanted.
         public var requestResponseInformation = false
         public var userProperties: [UserProperty] = []

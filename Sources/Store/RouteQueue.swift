@@ -54,6 +54,9 @@ public final class RouteQueue: StreamConsumer {
 
     /// Something can be peeked now; called at most once a tick, before outputs are flushed.
     public var onReadable: (() -> Void)?
+    /// Told once an episode when the route's own budget begins to cost messages.
+    public var onBudget: (() -> Void)?
+    var budgetEpisode = false
     public internal(set) var gaps: [GapRecord] = []
     public internal(set) var ended: [EndedRecord] = []
     public internal(set) var refused: UInt64 = 0
@@ -224,6 +227,7 @@ public final class RouteQueue: StreamConsumer {
 
     func finish(_ lane: QueueLane, _ numbers: ClosedRange<UInt64>) {
         lane.finish(numbers)
+        noteLessWaits()
         if lane.hasNews { log.routeChanged(self) }
         if lane !== current, lane.isDrained { retireDrained() }
     }

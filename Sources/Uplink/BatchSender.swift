@@ -348,8 +348,8 @@ final class BatchSender: RouteSender {
                 continue
             }
             guard publish(payload, numbering, first, count, bytes.count, news, now) else { return nil }
-            tuning.sent(packets: bytes.count, wire: length)
-            return length
+            tuning.sent(packets: bytes.count, wire: client.publishedBytes)
+            return client.publishedBytes
         }
     }
 

@@ -88,7 +88,7 @@ final class EachSender: RouteSender {
                     packet.setAside(queued)
                     continue
                 }
-                return publish(queued, prepared.head, now) ? prepared.length : nil
+                return publish(queued, prepared.head, now) ? context.client.publishedBytes : nil
             }
         }
     }

@@ -79,8 +79,8 @@ public final class Uplink {
     let lanes: [RouteLane]
     var fairShare: FairShare
     var flightWindow = FlightWindow()
-    /// Smoothed: how long a PUBLISH waits here for `egress_rate`.
-    var pacingMilliseconds = 0.0
+    /// How long a PUBLISH waits here for `egress_rate`.
+    var pacing = SmoothedTime()
     var isPumpDue = false
     var wake = Timer.none
     var wakeAt: Instant?
@@ -175,6 +175,9 @@ public final class Uplink {
             ingress: bucket(options.ingressBitsPerSecond, options.ingressBurstBits))
     }
 
+    /// Topic Aliases that we use at most: a route in batches has one topic, one that sends each message has its devices'.
+    private static let topicAliases: UInt16 = 64
+
     private static func clientOptions(_ options: UplinkOptions) -> MQTTClient.Options {
         var client = MQTTClient.Options()
         client.clientIdentifier = Array(options.clientIdentifier.utf8)
@@ -185,6 +188,7 @@ public final class Uplink {
         client.username = options.username
         client.password = options.password
         client.sendMaximum = options.inflight
+        client.outboundTopicAliases = topicAliases
         client.automaticAcknowledgement = false
         client.automaticRelease = false
         return client

@@ -74,6 +74,44 @@ import Testing
         #expect(try node.get("/health") == Self.fine)
     }
 
+    /// One line in the log an episode, which is over once half of the budget is free.
+    @Test func aRouteAtItsOwnBudgetIsNamed() throws {
+        let node = try Node(directory.path, routeBudget: 100_000)
+        var lines: [String] = []
+        node.broker.logger = { _, line in lines.append(line) }
+        func fill() {
+            for _ in 0..<12 {
+                node.publish("plant/1", String(repeating: "x", count: 20_000))
+                node.pass(.seconds(2))
+            }
+        }
+        let line = "route cloud/plant is at its own budget (uplink.route.budget): it loses its oldest"
+        node.publish("plant/1", "x")
+        node.pass(.seconds(2))
+        #expect(try node.get("/queue").contains(#""budget_bytes":100000,"at_budget":false,"#))
+        #expect(try node.get("/health") == Self.fine)
+
+        fill()
+
+        let evicted = try #require(node.queues[0].lost[.evicted])
+        #expect(evicted >= 8)
+        #expect(
+            try node.get("/health") == "{\"status\":\"degraded\",\"reasons\":[\"cloud/plant is at its own budget "
+                + "(uplink.route.budget) and loses its oldest: \(evicted) messages evicted since the start\"]}\n")
+        #expect(try node.get("/status").contains("cloud/plant is at its own budget"))
+        #expect(try node.get("/queue").contains(#""at_budget":true,"#))
+        let labels = #"{uplink="cloud",route="plant",priority="high"}"#
+        #expect(try node.get("/metrics").contains("\nroost_queue_at_budget\(labels) 1\n"))
+        #expect(try node.get("/metrics").contains("\nroost_queue_budget_bytes\(labels) 100000\n"))
+        #expect(lines == [line])
+
+        node.queues[0].dropAll()
+        #expect(try node.get("/health") == Self.fine)
+        #expect(try node.get("/metrics").contains("\nroost_queue_at_budget\(labels) 0\n"))
+        fill()
+        #expect(lines == [line, line])
+    }
+
     @Test(arguments: [
         (UplinkReport.State.paused, "uplink cloud is paused (roost uplink resume cloud)", false),
         (.noReceiver, "uplink cloud is connected, but nobody there receives batches", true),
