@@ -141,7 +141,7 @@ import Testing
         ),
         (
             "urls = [\"mqtt://h\"]\n[[uplink.route]]\nfilter = \"a\"\nmode = \"each\"\nqos = 0",
-            "roost.toml:7: uplink.route.qos: 0 is not a whole number from 1 to 2"
+            "roost.toml:7: uplink.route.qos: 0 is out of range (1-2)"
         ),
         (
             "urls = [\"mqtt://h\"]\nprotocol = 4\nroute = [{ mode = \"each\", filter = \"cmd/#\" }]\nsubscribe = [{ filter = \"cmd/{node}/#\" }]",

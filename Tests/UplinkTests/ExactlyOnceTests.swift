@@ -344,7 +344,7 @@ import Testing
     }
 
     /// A dead link or a SIGKILL at any packet and any step of the writer, again and again.
-    @Test(arguments: 1...40 as ClosedRange<UInt64>)
+    @Test(arguments: 1...16 as ClosedRange<UInt64>)
     func chanceDoublesNothingAndLosesNothing(seed: UInt64) throws {
         var numbers = SeededNumbers(seed: seed)
         func below(_ count: UInt64) -> Int { Int(numbers.next() % count) }
@@ -376,7 +376,7 @@ import Testing
     }
 
     /// As above, and the upstream forgets its Session now and then.
-    @Test(arguments: 1...10 as ClosedRange<UInt64>)
+    @Test(arguments: 1...6 as ClosedRange<UInt64>)
     func lostSessionsLoseNothing(seed: UInt64) throws {
         var numbers = SeededNumbers(seed: seed)
         func below(_ count: UInt64) -> Int { Int(numbers.next() % count) }

@@ -1,4 +1,5 @@
 import EventLoop
+import Glibc
 import MQTT
 import Store
 
@@ -17,7 +18,7 @@ final class NodeLife {
             _ path: String, loop: EventLoop, network: MemoryNetwork, ears: Ears,
             _ change: (inout UplinkOptions) -> Void
         ) throws {
-            let database = try Database.open(path: path)
+            let database = try Self.open(path)
             let state = try database.load()
             store = StoreStep(database: database) { [ears] in if ears.areOpen { ears.log?.handle($0) } }
             let log = Log(loop: loop, engine: store, options: LogOptions(), state: state)
@@ -35,6 +36,20 @@ final class NodeLife {
             uplink = try Uplink(
                 options: options, loop: loop, network: network, queues: [queue], sink: sink,
                 storeTime: { [unowned log] in log.clock.now }, random: { 0 }, localOffset: { _ in 0 })
+        }
+
+        /// A child that another test has just forked has our descriptors until it executes its program, and with them the lock
+        /// of the life before.
+        private static func open(_ path: String) throws -> Database {
+            let deadline = SystemClock().now + .seconds(60)
+            while true {
+                do throws(StoreError) {
+                    return try Database.open(path: path)
+                } catch {
+                    guard case .locked = error, SystemClock().now < deadline else { throw error }
+                    sched_yield()
+                }
+            }
         }
     }
 
