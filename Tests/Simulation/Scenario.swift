@@ -93,6 +93,7 @@ public struct Scenario: Sendable {
             window = nil
             edit = .none
             overflows = false
+            fillsWhileDown = false
         case .narrow:
             budgetBytes = random.pick([80 << 10, 110 << 10, 1 << 30])
             sessionMessages = random.pick([5, 20, 100_000])
@@ -106,6 +107,7 @@ public struct Scenario: Sendable {
         default: break
         }
         maximumSessionStreams = random.pick([256, 2, 0])
+        if hasCrowd { maximumSessionStreams = 256 }
     }
 
     private mutating func drawFeatures(_ random: inout SimulationRandom) {
