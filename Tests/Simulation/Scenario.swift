@@ -90,11 +90,12 @@ public struct Scenario: Sendable {
             eager = true
             inflight = 100
             uplinkInflight = 100
-            // A route that is closed, or a node that starts anew, writes.
+            // A route that is closed, a node that starts anew, and QoS 2 write.
             window = nil
             edit = .none
             overflows = false
             fillsWhileDown = false
+            hasCrowd = false
         case .narrow:
             budgetBytes = random.pick([80 << 10, 110 << 10, 1 << 30])
             sessionMessages = random.pick([5, 20, 100_000])
