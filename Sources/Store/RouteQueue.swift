@@ -228,7 +228,8 @@ public final class RouteQueue: StreamConsumer {
     func finish(_ lane: QueueLane, _ numbers: ClosedRange<UInt64>) {
         lane.finish(numbers)
         noteLessWaits()
-        if lane.hasNews { log.routeChanged(self) }
+        // What is in memory alone needs no position on disk.
+        if lane.hasNews, lane.stream.isOnDisk { log.routeChanged(self) }
         if lane !== current, lane.isDrained { retireDrained() }
     }
 

@@ -176,14 +176,15 @@ final class Machine {
     }
 
     /// The wall clock is right from here on, and shows a time in the windows of routes.
-    func settleDate(_ window: Scenario.Window?) {
+    func settleDate(hasWindow: Bool) {
         isDateSettled = true
         clock.wallMilliseconds -= misdated
         clock.isSynchronised = true
-        guard window != nil else { return }
+        guard hasWindow else { return }
         let second = clock.wallMilliseconds / 1000 % 86_400
-        guard !Scenario.Window.hours.isOpen(at: Int(second)) else { return }
-        let start = Int64(Scenario.Window.hours.startMinute) * 60
+        let window = Scenario.Window.hours
+        guard !window.isOpen(at: Int(second)) || !window.isOpen(at: Int(second) + 1200) else { return }
+        let start = Int64(window.startMinute) * 60
         clock.wallMilliseconds += ((start - second + 86_400) % 86_400 + 60) * 1000
     }
 

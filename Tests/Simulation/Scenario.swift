@@ -39,7 +39,7 @@ public struct Scenario: Sendable {
     var keepsLatest = false
     /// Route `bulk` keeps nothing at QoS 0 while its link is down: each such message is in a gap.
     var dropsQoS0 = false
-    /// Milliseconds: route `bulk` has a `ttl`.
+    /// Milliseconds: route `bulk` has a `ttl`. What is older has come, or is in a gap that calls it expired.
     var bulkTTL: Int64?
     /// Route `alarm` has `ack = "upstream"`: an acknowledgement means that the far end has the message.
     var acknowledgesUpstream = false
@@ -52,13 +52,14 @@ public struct Scenario: Sendable {
     /// were, so that what was left behind comes too.
     var edit = Edit.none
     /// A crowd of persistent sessions, every combination of which gets messages of its own: far more sets than there are
-    /// streams for.
+    /// streams for. Each session gets what it subscribed to, and nothing else, once at QoS 2.
     var hasCrowd = false
-    /// Now and then a message of 20 to 60 KB.
+    /// Now and then a message of 20 to 60 KB: it arrives as it was, like any other, and memory stays within its bounds.
     var hasLargeMessages = false
-    /// More goes to the node while its link is cut than its budget holds.
+    /// More goes to the node while its link is cut than its budget holds: what did not come is in gaps, number by number.
     var overflows = false
-    /// Every store that fails is opened again on a full disk.
+    /// Stores fail, and are opened again on a full disk, by the same process and by the next: nothing that was acknowledged
+    /// is lost for it.
     var fillsWhileDown = false
     /// One way, to the cloud; clients are nearer.
     var uplinkDelayMilliseconds = 2
@@ -89,10 +90,12 @@ public struct Scenario: Sendable {
             eager = true
             inflight = 100
             uplinkInflight = 100
-            // A route that is closed, or a node that starts anew, writes.
+            // A route that is closed, a node that starts anew, and QoS 2 write.
             window = nil
             edit = .none
             overflows = false
+            fillsWhileDown = false
+            hasCrowd = false
         case .narrow:
             budgetBytes = random.pick([80 << 10, 110 << 10, 1 << 30])
             sessionMessages = random.pick([5, 20, 100_000])
@@ -106,6 +109,7 @@ public struct Scenario: Sendable {
         default: break
         }
         maximumSessionStreams = random.pick([256, 2, 0])
+        if hasCrowd { maximumSessionStreams = 256 }
     }
 
     private mutating func drawFeatures(_ random: inout SimulationRandom) {

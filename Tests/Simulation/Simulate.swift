@@ -85,6 +85,7 @@ public struct Simulate {
         if let violation, shrinks {
             show(schedule, violation)
         } else {
+            print("seed \(seed), \(schedule.scenario):")
             for line in world.trace.lines ?? [] { print(line) }
         }
         let verdict = violation.map { "\($0)" } ?? "every promise was kept"

@@ -21,7 +21,7 @@ public struct Tally: Sendable {
         case edited = "starts with other routes than before"
         case orphans = "backlogs that an edit left behind"
         case sets = "streams of session sets"
-        case manySets = "runs beyond 256 of them"
+        case manySets = "messages beyond 256 of them"
         case mixed = "messages in the mixed stream"
         case mixedQoS = "session sets of more than one QoS"
     }

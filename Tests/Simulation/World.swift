@@ -161,7 +161,7 @@ public final class World: SimulatedTime {
         for machine in machines {
             machine.disk.faults = SimulatedDisk.Faults()
             machine.slowness = 0
-            machine.settleDate(scenario.window)
+            machine.settleDate(hasWindow: scenario.window != nil)
         }
         isHealed = true
         if scenario.edit.movesTopics, node.isUp { node.stop(downFor: 100_000_000) }

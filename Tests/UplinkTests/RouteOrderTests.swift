@@ -103,6 +103,23 @@ import Testing
         #expect(world.queues[0].lost[.superseded] == 27)
     }
 
+    @Test func whatIsSupersededCostsNoWriteOfItsOwn() throws {
+        let world = try World(policy: Self.latest)
+        world.connect()
+        world.pass(.seconds(3))
+        let groups = world.log.submittedGroups
+
+        for round in 1...40 {
+            world.publish("\(round)", qos: .atMostOnce)
+            world.pass(.milliseconds(100))
+        }
+        world.pass(.seconds(5))
+
+        #expect(world.queues[0].lost[.superseded] ?? 0 > 20)
+        #expect(world.queues[0].messages == 0 && world.queues[0].gaps.isEmpty)
+        #expect(world.log.submittedGroups == groups)
+    }
+
     @Test func whatIsInFlightIsNotSupersededUnlessItMustGoAgain() throws {
         let world = try World(policy: Self.latest)
         world.upstream.answer = { _ in .silence }

@@ -8,7 +8,6 @@ final class StoreTap {
     private let role: Role
     private let epoch: UInt64
     private var routes: [StreamID: String] = [:]
-    private var sets = 0
 
     init(_ world: World, _ role: Role, epoch: UInt64) {
         self.world = world
@@ -23,6 +22,7 @@ final class StoreTap {
         for change in group.changes { if case .stream(let record) = change { note(record) } }
         for segment in group.segments {
             world.tally.add(.mixed, segment.sets.count)
+            if world.scenario.maximumSessionStreams == 256 { world.tally.add(.manySets, segment.sets.count) }
             guard role == .node, let route = routes[segment.stream] else { continue }
             read(segment, of: route)
         }
@@ -32,9 +32,7 @@ final class StoreTap {
         switch record.kind {
         case .route(let name): routes[record.id] = name
         case .sessions(let members):
-            sets += 1
             world.tally.add(.sets)
-            if sets == 257 { world.tally.add(.manySets) }
             if members.contains(where: { $0.qos != members[0].qos }) { world.tally.add(.mixedQoS) }
         case .mixed: break
         }
