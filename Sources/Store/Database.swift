@@ -22,6 +22,9 @@ public final class Database {
     /// nil once closed.
     var statements: DatabaseStatements?
     var counters: [Int64: SegmentCounters] = [:]
+    /// Streams whose rows in `stream` differ from their counters, other than by segments added.
+    var touched: Set<Int64> = []
+    var routeBudgets = RouteBudgets()
     /// Streams that may have segments below `trimmedBelow`.
     var unswept: Set<Int64> = []
     /// A transaction failed half way, so `counters` may say what the tables don't.
