@@ -8,18 +8,18 @@ struct IngestCommand: ParsableCommand {
         commandName: "ingest",
         abstract: "Receive batches beside any MQTT broker, and publish the messages inside to it.",
         discussion: """
-            Keeps its place in --state: the session's name at the broker, and what has come from each node. Several
-            copies share the work by shards (each keeps a node's memory) or by a shared subscription (order between
-            batches is not kept).
+            Keeps its place in --state: the session's name at the broker, and what has come
+            from each node. Several copies share the work by shards (each keeps a node's
+            memory) or by a shared subscription (order between batches is not kept).
 
             EXAMPLES
               roost ingest --url mqtt://broker:1883
-              roost ingest --url mqtt://broker:1883 --shards 00-7f --state /var/lib/roost/ingest-a
-              roost ingest --url mqtts://broker:8883 --share roost --topic '{node}/{topic}'
-              roost coverage --state ingest           what has come, seen from another terminal
+              roost ingest --url mqtt://broker:1883 --shards 00-7f --state ingest-a
+              roost ingest --url mqtt://broker:1883 --share roost --topic '{node}/{topic}'
+              roost coverage --state ingest        what has come, from another terminal
             """)
 
-    @Option(help: "The broker: mqtt, mqtts, ws or wss. May be repeated: tried in this order.")
+    @Option(help: "The broker, mqtt://host:port. May be repeated: tried in this order.")
     var url: [String]
 
     @Option(help: ArgumentHelp("Take these shards alone: two hex digits each.", valueName: "from-to"))
@@ -49,13 +49,14 @@ struct IngestCommand: ParsableCommand {
     @Option(help: ArgumentHelp("File that holds the password.", valueName: "file"))
     var passwordFile: String?
 
-    @Option(help: ArgumentHelp("PEM file of certificate authorities; default: the system's.", valueName: "file"))
+    // Refused until uplinks have TLS.
+    @Option(help: .hidden)
     var ca: String?
 
-    @Option(help: ArgumentHelp("Our certificate, PEM.", valueName: "file"))
+    @Option(help: .hidden)
     var certificate: String?
 
-    @Option(help: ArgumentHelp("Its private key, PEM.", valueName: "file"))
+    @Option(help: .hidden)
     var key: String?
 
     @Option(help: "QoS of what is published: 1.")
@@ -75,6 +76,9 @@ struct IngestCommand: ParsableCommand {
                     ? "--qos 2 is not available in this version. With 1, messages come exactly once while this process lives, "
                         + "and at least once across its sudden death."
                     : "--qos \(qos): 1")
+        }
+        for (name, value) in [("--ca", ca), ("--certificate", certificate), ("--key", key)] where value != nil {
+            throw ValidationError("\(name): TLS is not available in this version")
         }
         guard shards == nil || share == nil else { throw ValidationError("--shards and --share exclude each other") }
         if let share, share.isEmpty || share.contains(where: { "/+#".contains($0) }) {
@@ -165,9 +169,6 @@ struct IngestConfiguration {
         if command.json { lines.insert(contentsOf: ["[log]", "format = \"json\"", ""], at: 2) }
         if let username = command.username { lines.append("username = \(quoted(username))") }
         if let file = command.passwordFile { lines.append("password_file = \(quoted(file))") }
-        let tls = [("ca", command.ca), ("certificate", command.certificate), ("key", command.key)]
-        let given = tls.compactMap { name, value in value.map { "\(name) = \(quoted($0))" } }
-        if !given.isEmpty { lines.append("tls = { \(given.joined(separator: ", ")) }") }
         lines += ["", "[[uplink.route]]", "name = \"messages\"", "filter = \"#\"", "mode = \"each\""]
         for filter in filters { lines += ["", "[[uplink.subscribe]]", "filter = \(quoted(filter))", "qos = 1"] }
         return lines.joined(separator: "\n")
