@@ -46,7 +46,7 @@ extension Admin {
     /// Throws away all that waits; the far end hears of the gap.
     func drop(_ name: String) -> HTTPResponse {
         guard let route = route(name) else { return noRoute(name) }
-        actions.log(.warning, "\(route.name): \(route.messages) messages dropped by an administrator")
+        actions.log(.warning, "\(route.name): \(Self.messages(UInt64(route.messages))) dropped by an administrator")
         switch route.backlog {
         case .route(let queue): queue.dropAll()
         case .orphan(let orphan): log.drop(orphan)

@@ -80,6 +80,7 @@ public final class Session {
     /// From a delivery to its acknowledgement.
     var answers = SmoothedTime()
     var refusedPublishes = Episode()
+    private var slowness = Episode()
 
     init(clientIdentifier: [UInt8], broker: Broker) {
         self.clientIdentifier = clientIdentifier
@@ -104,6 +105,16 @@ public final class Session {
     }
 
     var hasRoom: Bool { outbound.count < window }
+
+    /// The client reads more slowly than its messages come, and loses one for it.
+    func loseToSlowness() {
+        broker.figures.dropped += 1
+        guard slowness.begins(at: broker.loop.now) else { return }
+        broker.logLine(
+            .warning,
+            "\(text(clientIdentifier)) reads too slowly and loses messages (limits.output_buffer, limits.session_messages)"
+        )
+    }
 
     /// A Packet Identifier that no delivery has.
     func takeIdentifier() -> UInt16 {

@@ -102,6 +102,8 @@ extension BatchSender {
         let hold = Hold(reason: reason, until: until)
         holding = hold
         isDoubted = true
+        // The uplink's own state says it.
+        if case .noReceiver = reason { return }
         context.notice("held \(queue.name) \(hold.text)", "route \(queue.name) is held: \(hold.text)")
     }
 

@@ -92,6 +92,8 @@ public final class Uplink {
     public internal(set) var since: Instant
     /// What went wrong with the connection last; nil: nothing since it was made.
     var failure: String?
+    /// Which of `addresses` that was.
+    var failedAddress = 0
     /// Told when `state` has changed.
     public var onState: ((State) -> Void)?
     /// One line for the log.
@@ -222,8 +224,10 @@ public final class Uplink {
         failure ?? refusedSubscriptions.first ?? senders.lazy.compactMap { $0.holding?.text }.first
     }
 
-    /// The address that is connected, or tried.
-    public var url: String { addresses[reconnection.address].url }
+    /// The address that is connected or tried; while something is wrong, the one that `error` is about.
+    public var url: String {
+        addresses[failure == nil || client.isConnected ? reconnection.address : failedAddress].url
+    }
 
     public var figures: Figures {
         Figures(

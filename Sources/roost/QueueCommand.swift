@@ -146,7 +146,7 @@ struct QueueCommand: ParsableCommand {
     }
 
     private func drop(_ queue: QueueDocument, _ path: String) throws {
-        let what = "\(Quantities.count(queue.messages)) messages of \(queue.uplink)/\(queue.route)"
+        let what = "\(Quantities.counted(queue.messages, "message")) of \(queue.uplink)/\(queue.route)"
         guard yes || Terminal.confirms("Throw away \(what)? They will never reach the cloud.") else {
             throw Failure.refused("nothing was dropped. Without a terminal to ask on, say --yes.")
         }

@@ -20,9 +20,12 @@ extension Settings {
         refuse("access.jwt", !access.jwt.keyFile.isEmpty, "JWTs are")
         refuse("access.user", !access.users.isEmpty, "users are")
         refuse("module", !modules.isEmpty, "bridge modules are")
-        for (number, uplink) in uplinks.enumerated() {
-            let needsMore = uplink.urls.contains { $0.usesTLS || $0.usesWebSocket }
-            refuse("uplink.\(number).urls", needsMore, "TLS and WebSocket are")
+        for uplink in uplinks {
+            for url in uplink.urls where url.usesTLS || url.usesWebSocket {
+                lines.append(
+                    "uplink \(uplink.name): \(url): TLS and WebSocket are not available in this version; "
+                        + "use mqtt://host:port")
+            }
         }
         return lines
     }
@@ -40,6 +43,7 @@ extension Settings {
         for uplink in uplinks {
             let key = "uplink \(uplink.name)"
             note("\(key): twin", uplink.twin)
+            note("\(key): tls", uplink.tls != UplinkTLSSettings())
         }
         return lines
     }

@@ -224,7 +224,7 @@ import Testing
         }
         #expect(uplink.told == ["flush", "pause", "resume"])
         #expect(try node.bench.ask("POST", "/uplink/cloud/stop").status == 404)
-        #expect(try node.bench.ask("POST", "/uplink/other/pause").body.contains("no uplink other; there are cloud"))
+        #expect(try node.bench.ask("POST", "/uplink/other/pause").body.contains("no uplink other. There is: cloud"))
     }
 
     @Test func logLevelsReloadAndModules() throws {

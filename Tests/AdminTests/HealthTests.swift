@@ -62,7 +62,7 @@ import Testing
         }
 
         let line =
-            "uplink cloud has been down for 1 h: connection refused: cloud.example:1883; "
+            "uplink cloud to mqtt://cloud.example:1883 has been down for 1 h: connection refused: cloud.example:1883; "
             + "the oldest message has waited 1 h"
         #expect(try node.get("/health") == "{\"status\":\"degraded\",\"reasons\":[\"\(line)\"]}\n")
         #expect(try node.get("/status").contains(#""since_seconds":3605,"error":"connection refused"#))
@@ -122,6 +122,32 @@ import Testing
 
         #expect(try node.get("/status").contains(text))
         #expect(try node.get("/health").contains(text) == isDegrading)
+    }
+
+    /// The connection stands, and nothing goes: rights, QoS 0 alone, an upstream that answers nothing.
+    @Test func aLinkThatIsUpAndOfNoUseIsDegraded() throws {
+        let node = try Node(directory.path)
+        let uplink = FakeUplink("cloud", .connected, since: node.bench.clock.now)
+        node.admin.uplinks = [uplink]
+        uplink.report.error = "the upstream answers: not authorized"
+        node.publish("plant/1", "x")
+        node.pass(.seconds(5))
+
+        let line =
+            "uplink cloud is connected to mqtt://cloud.example:1883, but the upstream answers: not authorized; "
+            + "the oldest message has waited 5 s"
+        #expect(try node.get("/health") == "{\"status\":\"degraded\",\"reasons\":[\"\(line)\"]}\n")
+
+        uplink.report.error = nil
+        uplink.report.unansweredSince = node.bench.clock.now
+        node.pass(.seconds(5))
+        #expect(try node.get("/health") == Self.fine)
+        node.pass(.seconds(5))
+        #expect(
+            try node.get("/health").contains(
+                "uplink cloud is connected to mqtt://cloud.example:1883, but it has acknowledged nothing for 10 s; "))
+        uplink.report.unansweredSince = nil
+        #expect(try node.get("/health") == Self.fine)
     }
 
     @Test func sessionsThatLoseMessagesAreNamed() throws {

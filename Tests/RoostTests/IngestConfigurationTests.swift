@@ -7,8 +7,8 @@ import Testing
 @Suite struct IngestConfigurationTests {
     @Test func theConfigurationLoads() throws {
         let words = [
-            "--url", "mqtts://broker:8883", "--username", "u\"x", "--password-file", "/etc/p", "--ca", "/etc/ca.pem",
-            "--shards", "3e-41", "--topic", "{node}/{topic}", "--state", "/var/lib/roost/i",
+            "--url", "mqtt://broker:1883", "--username", "u\"x", "--password-file", "/etc/p", "--shards", "3e-41",
+            "--topic", "{node}/{topic}", "--state", "/var/lib/roost/i",
         ]
         let command = try IngestCommand.parse(words)
         let text = try command.configuration().text
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["--shards", "5"], ["--shards", "41-40"], ["--shards", "-"], ["--share", "a/b"],
+        ["--shards", "5"], ["--ca", "/etc/ca.pem"], ["--shards", "41-40"], ["--shards", "-"], ["--share", "a/b"],
         ["--qos", "0"], ["--qos", "3"], ["--qos", "2", "--share", "g"],
     ])
     func mistakesAreNamed(words: [String]) {
