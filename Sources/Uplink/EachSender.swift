@@ -39,7 +39,7 @@ final class EachSender: RouteSender {
         self.context = context
         priority = options.priority
         packet = try SinglePacket(queue: queue, options: options, context: context, storeTime: storeTime)
-        hold = SingleHold(queue: queue, context: context, qos: .atLeastOnce)
+        hold = SingleHold(queue: queue, context: context, qos: .atLeastOnce, retriesClosings: true)
     }
 
     var holding: Hold? { hold.hold }
@@ -145,6 +145,7 @@ final class EachSender: RouteSender {
         // Neighbours are told to the queue together.
         var accepted: (numbering: Numbering, numbers: ClosedRange<UInt64>)?
         var count: UInt64 = 0
+        var isTriedAgain = false
         func acknowledge() {
             guard let (numbering, numbers) = accepted else { return }
             queue.acknowledge(numbering, numbers)
@@ -161,7 +162,7 @@ final class EachSender: RouteSender {
                 acknowledge()
                 hold.refused((message.numbering, message.number), reason)
             } else {
-                if !hold.refusals.pending.isEmpty { hold.refusals.settle(in: queue) }
+                if !hold.refusals.pending.isEmpty, hold.refusals.settle(in: queue) { isTriedAgain = true }
                 if let last = accepted, last.numbering == message.numbering,
                     message.number == last.numbers.upperBound + 1
                 {
@@ -183,6 +184,8 @@ final class EachSender: RouteSender {
         }
         if hold.refusals.isEverything {
             hold.refusesEverything(now)
+            rewind()
+        } else if isTriedAgain, front == inflight.count {
             rewind()
         } else if queue.unsentMessages == 0 {
             retryRefusedLater(now)

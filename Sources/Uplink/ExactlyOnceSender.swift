@@ -41,7 +41,7 @@ final class ExactlyOnceSender: RouteSender {
         self.context = context
         priority = options.priority
         packet = try SinglePacket(queue: queue, options: options, context: context, storeTime: storeTime)
-        hold = SingleHold(queue: queue, context: context, qos: .exactlyOnce)
+        hold = SingleHold(queue: queue, context: context, qos: .exactlyOnce, retriesClosings: false)
         window = ExactlyOnceWindow(
             queue.storedWindow.flatMap(ExactlyOnceRecord.init(decoding:)), numbering: queue.numbering)
         for identifier in window.released { context.client.restoreIdentifier(identifier, isReleased: true) }
@@ -207,7 +207,7 @@ final class ExactlyOnceSender: RouteSender {
 
     func mayRelease(_ identifier: UInt16, _ now: Instant) -> Bool {
         guard let place = window[identifier]?.place, window.receive(identifier) else { return false }
-        if !hold.refusals.pending.isEmpty { hold.refusals.settle(in: queue) }
+        if !hold.refusals.pending.isEmpty { _ = hold.refusals.settle(in: queue) }
         hold.accepted()
         closings.clear((place.numbering, place.number))
         turnSoon()

@@ -132,12 +132,27 @@ final class SendingContext {
 
 /// Messages that the upstream refused one by one. They are set aside for good only once the upstream has accepted another:
 /// until then it may be that it refuses everything (a receiver that is too old, a wrong permission).
+///
+/// A closed connection says less than a Reason Code: an upstream that closed at everything, and was then mended, had nothing
+/// against these messages. So they go once more when it accepts another, late rather than lost.
 struct Refusals {
-    private(set) var pending: [(numbering: Numbering, number: UInt64, reason: ReasonCode)] = []
+    struct Refused {
+        var numbering: Numbering
+        var number: UInt64
+        var reason: ReasonCode
+        /// By an answer; else by closing the connection.
+        var isSaid: Bool
+    }
+
+    private(set) var pending: [Refused] = []
+    /// Went once more since the upstream accepts: refused again, they are refused.
+    private var tried: [Closings.Place] = []
     static let maximum = 10
 
-    mutating func add(_ numbering: Numbering, _ number: UInt64, _ reason: ReasonCode = .unspecifiedError) {
-        pending.append((numbering, number, reason))
+    mutating func add(
+        _ numbering: Numbering, _ number: UInt64, _ reason: ReasonCode = .unspecifiedError, isSaid: Bool = true
+    ) {
+        pending.append(Refused(numbering: numbering, number: number, reason: reason, isSaid: isSaid))
     }
 
     func contains(_ numbering: Numbering, _ number: UInt64) -> Bool {
@@ -147,10 +162,24 @@ struct Refusals {
     var isEverything: Bool { pending.count >= Self.maximum }
 
     /// The upstream accepted something: what it refused before is refused.
-    mutating func settle(in queue: RouteQueue) {
-        for refused in pending { queue.refuse(refused.numbering, number: refused.number, reason: refused.reason) }
+    /// - Returns: whether some go once more, from the queue's beginning.
+    mutating func settle(in queue: RouteQueue) -> Bool {
+        var again: [Closings.Place] = []
+        for refused in pending {
+            let wasTried = tried.contains { $0.number == refused.number && $0.numbering == refused.numbering }
+            if refused.isSaid || wasTried {
+                queue.refuse(refused.numbering, number: refused.number, reason: refused.reason)
+            } else {
+                again.append((refused.numbering, refused.number))
+            }
+        }
         pending.removeAll()
+        if !again.isEmpty { tried = again }
+        return !again.isEmpty
     }
 
-    mutating func forget() { pending.removeAll() }
+    mutating func forget() {
+        pending.removeAll()
+        tried.removeAll()
+    }
 }

@@ -11,10 +11,13 @@ struct SingleHold {
     /// What the route needs of the upstream.
     private let qos: QoS
     private var backoff: Backoff
+    /// What a closed connection refused goes once more, when another has been accepted.
+    private let retriesClosings: Bool
     /// When the hold is over, what was refused goes again.
     private var retriesRefused = false
 
-    init(queue: RouteQueue, context: SendingContext, qos: QoS) {
+    init(queue: RouteQueue, context: SendingContext, qos: QoS, retriesClosings: Bool) {
+        self.retriesClosings = retriesClosings
         self.queue = queue
         self.context = context
         self.qos = qos
@@ -81,7 +84,7 @@ struct SingleHold {
 
     /// The upstream closes the connection at this message, each time.
     mutating func closes(at place: Closings.Place, count: Int) {
-        refusals.add(place.numbering, place.number)
+        refusals.add(place.numbering, place.number, isSaid: !retriesClosings)
         context.notice(
             "closes \(queue.name)",
             "route \(queue.name): the upstream has closed the connection \(count) times at message \(place.number); it is "

@@ -201,6 +201,29 @@ import Testing
         #expect(Set(good) == Set((1...6).filter { $0 != place }.map { "\($0)" } + ["last"]))
     }
 
+    /// It closed at everything, for three connections a message; what it closed at first is late, and not lost.
+    @Test(arguments: [RouteOptions.Mode.batch, .each])
+    func whatAMendedUpstreamClosedAtGoesOnceMore(mode: RouteOptions.Mode) throws {
+        let world = try World(routes: [RouteOptions(name: "plant", mode: mode)]) { $0.version = .v311 }
+        var isMended = false
+        world.upstream.answer = { _ in isMended ? .reason(.success) : .close }
+        world.connect()
+        for number in 1...3 { world.publish("\(number)") }
+        var patience = 10_000
+        while world.upstream.connects.count < 11, patience > 0 {
+            world.pass(.milliseconds(500))
+            patience -= 1
+        }
+        #expect(world.upstream.connects.count == 11)
+
+        isMended = true
+        world.pass(.seconds(600), step: .milliseconds(500))
+
+        #expect(world.queues[0].messages == 0)
+        #expect(world.queues[0].refused == 0)
+        #expect(world.queues[0].gaps.isEmpty)
+    }
+
     @Test func whatLeftIsWaitedForAtAStop() throws {
         let world = try World(routes: [RouteOptions(name: "plant", mode: .each)])
         world.upstream.answer = { _ in .silence }
