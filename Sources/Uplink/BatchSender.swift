@@ -386,9 +386,7 @@ final class BatchSender: RouteSender {
         holding = Hold(server: context.client.server)
     }
 
-    /// Takes everything back into the queue.
-    ///
-    /// - Parameter refused: goes first, since a receiver that could not keep it takes nothing that came later before it.
+    /// Takes everything back; what was refused goes first, since a receiver that could not keep it takes nothing before it.
     func rewind(refused: InFlight? = nil) {
         inflight.removeAll()
         rest.removeAll()

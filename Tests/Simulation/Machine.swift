@@ -34,6 +34,8 @@ final class Machine {
     /// How often the process has begun and ended.
     private(set) var starts = 0
     private(set) var sudden = 0
+    /// Its store has failed at some time.
+    var hasFailed = false
     /// The disk was found damaged after a lying sync, and another took its place.
     private(set) var replacements = 0
 

@@ -82,7 +82,10 @@ final class RoostProcess: Host {
         reports.log = log
         log.onHealth = { [unowned self, unowned broker] error in
             machine.world.trace.note("\(name): the store \(error.map { "fails: \($0)" } ?? "has recovered")")
-            if error != nil { machine.world.tally.add(.failures) }
+            if error != nil {
+                machine.hasFailed = true
+                machine.world.tally.add(.failures)
+            }
             broker.storeHealthChanged(error)
         }
         broker.logger = { [unowned self] severity, line in

@@ -120,6 +120,20 @@ import Testing
         #expect(world.log.submittedGroups == groups)
     }
 
+    @Test func whatTakesThePlaceOfAnAwaitedMessageIsAwaited() throws {
+        let world = try World(policy: Self.latest)
+        world.connect()
+        world.publish("0")
+        world.pass(.seconds(3))
+        let before = world.upstream.batches.count
+
+        world.publish("1", waits: true)
+        world.publish("2", qos: .atMostOnce)
+        world.pass(.milliseconds(100))
+
+        #expect(world.upstream.batches.dropFirst(before).flatMap(\.messages).map(\.payload) == ["2"])
+    }
+
     @Test func whatIsInFlightIsNotSupersededUnlessItMustGoAgain() throws {
         let world = try World(policy: Self.latest)
         world.upstream.answer = { _ in .silence }
