@@ -15,9 +15,9 @@ STATIC := .build/static
 RELEASE := swift build -c release -j $(JOBS) -Xswiftc -static-stdlib -Xlinker -L$(CURDIR)/$(STATIC) \
 	-Xlinker --no-export-dynamic -Xlinker --gc-sections
 
-# Debug builds check exclusive access and release builds don't: every test runs in both.
+# Units and the simulation run as debug builds, which check exclusive access; end to end runs what is released.
 TEST := ROOST_PYTHON=$(VENV)/bin/python SWIFT_BACKTRACE=enable=no
-RELEASE_TESTS_FLAGS := -Xswiftc -enable-testing --scratch-path .build-release-tests
+RELEASED := ROOSTD=$(CURDIR)/.build/release/roostd ROOST=$(CURDIR)/.build/release/roost
 
 BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev
 TEST_PACKAGES := mosquitto mosquitto-clients lz4 sqlite3 python3-venv
@@ -28,7 +28,7 @@ BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev liblz4-dev lz4 zstd 
 MINUTES ?= 60
 CUTS ?= 100
 
-.PHONY: help run build test simulate mutate bench soak powerloss install uninstall format lint clean
+.PHONY: help run build store-bench test simulate mutate bench soak powerloss install uninstall format lint clean
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,17 +45,15 @@ build: ## build roostd and roost
 	@$(RELEASE) --product roostd
 	@$(RELEASE) --product roost
 
-test: ## build and run every test
-	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+test: build ## build and run every test
+	@$(call install,$(TEST_PACKAGES))
 	@$(call paho)
 	@echo "roost: building the tests"
 	@swift build -j $(JOBS) --build-tests
-	@echo "roost: running the tests"
-	@$(TEST) swift test --skip-build
-	@echo "roost: building the tests once more, as they are released"
-	@swift build -c release -j $(JOBS) --build-tests $(RELEASE_TESTS_FLAGS)
-	@echo "roost: running the tests once more, as they are released"
-	@$(TEST) swift test -c release --skip-build $(RELEASE_TESTS_FLAGS)
+	@echo "roost: testing the parts, and the whole in a simulation"
+	@$(TEST) swift test --skip-build --skip '^EndToEnd\.'
+	@echo "roost: testing the programs, as they are released"
+	@$(TEST) $(RELEASED) swift test --skip-build --filter '^EndToEnd\.'
 
 simulate: ## run SEEDS histories of a node and a cloud with every fault; SEED=n shows one
 	@$(call install,$(BUILD_PACKAGES))
@@ -67,10 +65,11 @@ mutate: ## break the code on purpose, and see that the simulation finds it
 	@$(call install,$(BUILD_PACKAGES) python3)
 	@Tests/Simulation/Mutations/run
 
-bench: build ## measure beside mosquitto, and write Benchmarks/RESULTS.md
+store-bench: build ## build what measures the store by itself
+	@$(RELEASE) --product store-bench
+
+bench: store-bench ## measure beside mosquitto, and write Benchmarks/RESULTS.md
 	@$(call install,$(BENCH_PACKAGES))
-	@echo "roost: building the store's own measure"
-	@swift build -c release -j $(JOBS) --package-path Benchmarks/store 2>&1 | tail -1
 	@echo "roost: measuring; keep the machine quiet for twelve minutes"
 	@Benchmarks/run
 
@@ -107,7 +106,7 @@ lint: ## check the form of every Swift file
 
 clean: ## remove what was built
 	@echo "roost: removing .build"
-	@rm -rf .build .build-release-tests
+	@rm -rf .build
 
 # Installs those of the packages that are missing.
 define install

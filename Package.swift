@@ -26,8 +26,6 @@ let package = Package(
     products: [
         .executable(name: "roostd", targets: ["roostd"]),
         .executable(name: "roost", targets: ["roost"]),
-        // For Benchmarks/store.
-        .library(name: "RoostStore", targets: ["Store", "EventLoop", "MQTT"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -82,6 +80,11 @@ let package = Package(
             ]),
         tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"], exclude: ["Scripts"]),
+
+        // The store by itself, without a broker: for Benchmarks/run.
+        .executableTarget(
+            name: "store-bench", dependencies: ["Store", "EventLoop", "MQTT"], path: "Benchmarks/store",
+            swiftSettings: settings),
 
         // The simulation is a library that a test and a command drive.
         .target(

@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_BEHIND = 100000 };  // messages
+// Messages: what is on its way to the subscriber has to fit the receiver's `store.memory`.
+enum { MOST_BEHIND = 20000 };
 
 struct node {
     struct connection *connection;

@@ -56,8 +56,7 @@ def plain_file(bench, group, seconds, **more):
 def alone(bench, program, rounds, seconds):
     """The log and its writer without a broker, against a plain file with the same groups."""
     if not program:
-        return Section(["", "The store alone: not measured; build it with `swift build -c release --package-path "
-                        "Benchmarks/store`."]), {}
+        return Section(["", "The store alone: not measured; build it with `make store-bench`."]), {}
     packets = bench.directory / "packets"
     plain_file(bench, 64, 0.05, capture=packets)
     lines = [

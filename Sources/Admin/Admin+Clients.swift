@@ -54,7 +54,8 @@ extension Admin {
     }
 
     private func unknown(_ identifier: String) -> HTTPResponse {
-        .failure(.notFound, "no client \(identifier) is connected, and no session of it kept")
+        .failure(
+            .notFound, "no client \(identifier), connected or with a session. See them all: roost clients")
     }
 }
 

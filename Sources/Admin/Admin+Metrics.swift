@@ -109,6 +109,12 @@ extension Admin {
         text.add("roost_queue_messages", .gauge, "Messages that wait for the uplink.", samples { Double($0.messages) })
         text.add("roost_queue_bytes", .gauge, "Bytes that wait for the uplink.", samples { Double($0.bytes) })
         text.add(
+            "roost_queue_budget_bytes", .gauge, "uplink.route.budget, where the route has one.",
+            samples { $0.budgetBytes.map(Double.init) })
+        text.add(
+            "roost_queue_at_budget", .gauge, "1 while a route's own budget costs messages.",
+            samples { $0.budgetBytes == nil ? nil : $0.isAtBudget ? 1 : 0 })
+        text.add(
             "roost_queue_oldest_seconds", .gauge, "Age of the oldest message that waits; 0: nothing waits.",
             samples { age(ofStoreTime: $0.oldest) ?? 0 })
         text.add(

@@ -12,6 +12,8 @@ extension Admin {
                         json.member("priority", route.priority)
                         json.member("messages", route.messages)
                         json.member("bytes", route.bytes)
+                        json.member("budget_bytes", route.budgetBytes)
+                        json.member("at_budget", route.isAtBudget)
                         json.member("oldest_seconds", age(ofStoreTime: route.oldest))
                         json.member("refused", route.refused)
                         json.member("orphaned", route.isOrphaned)
@@ -44,7 +46,7 @@ extension Admin {
     /// Throws away all that waits; the far end hears of the gap.
     func drop(_ name: String) -> HTTPResponse {
         guard let route = route(name) else { return noRoute(name) }
-        actions.log(.warning, "\(route.name): \(route.messages) messages dropped by an administrator")
+        actions.log(.warning, "\(route.name): \(Self.messages(UInt64(route.messages))) dropped by an administrator")
         switch route.backlog {
         case .route(let queue): queue.dropAll()
         case .orphan(let orphan): log.drop(orphan)

@@ -4,7 +4,7 @@ extension Admin {
     /// `roost uplink test`: answers when every address was tried.
     func test(_ call: HTTPCall) {
         guard let uplink = uplinks.first(where: { $0.report.name == call.name }) else {
-            return call.answer(.failure(.notFound, "no uplink \(call.name)"))
+            return call.answer(unknown(uplink: call.name))
         }
         actions.log(.notice, "uplink \(call.name): test, by an administrator")
         uplink.test { steps in

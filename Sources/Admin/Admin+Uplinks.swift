@@ -26,11 +26,14 @@ extension Admin {
         }
     }
 
+    func unknown(uplink name: String) -> HTTPResponse {
+        let names = uplinks.map(\.report.name).joined(separator: ", ")
+        return .failure(.notFound, "no uplink \(name). \(names.isEmpty ? "None is configured" : "There is: \(names)")")
+    }
+
     func tell(_ name: String, _ word: UplinkWord) -> HTTPResponse {
         guard let uplink = uplinks.first(where: { $0.report.name == name }) else {
-            let names = uplinks.map(\.report.name).joined(separator: ", ")
-            return .failure(
-                .notFound, "no uplink \(name); \(names.isEmpty ? "none is configured" : "there are \(names)")")
+            return unknown(uplink: name)
         }
         switch word {
         case .pause: uplink.pause()

@@ -46,6 +46,8 @@ public struct UplinkReport: Sendable, Equatable {
     public var acknowledgedMessages: UInt64 = 0
     /// Messages of QoS 2 that went at QoS 1.
     public var downgradedMessages: UInt64 = 0
+    /// Since when nothing of what is on its way was acknowledged; nil: nothing is on its way.
+    public var unansweredSince: Instant?
     /// Connections after the first.
     public var reconnects: UInt64 = 0
 

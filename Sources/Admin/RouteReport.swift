@@ -55,6 +55,21 @@ struct RouteReport {
         }
     }
 
+    /// The route's own budget; nil: none.
+    var budgetBytes: Int? {
+        if case .route(let queue) = backlog { queue.budgetBytes } else { nil }
+    }
+
+    /// Its own budget costs it messages now.
+    var isAtBudget: Bool {
+        if case .route(let queue) = backlog { queue.isAtBudget } else { false }
+    }
+
+    /// Evicted since the start, for the store's budget or its own.
+    var evicted: UInt64 {
+        if case .route(let queue) = backlog { queue.lost[.evicted] ?? 0 } else { 0 }
+    }
+
     /// Store time of receipt of the oldest message that waits.
     var oldest: Int64? {
         switch backlog {

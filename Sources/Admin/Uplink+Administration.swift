@@ -12,6 +12,7 @@ extension Uplink: AdministeredUplink {
         report.acknowledgedMessages = figures.acknowledgedMessages
         report.downgradedMessages = figures.downgradedMessages
         report.reconnects = figures.reconnects
+        report.unansweredSince = unansweredSince
         return report
     }
 }

@@ -69,7 +69,11 @@ extension Admin {
             let waits = backlog.map { "; the oldest message has waited \(Self.words($0))" } ?? ""
             let error = report.error.map { ": \($0)" } ?? ""
             switch report.state {
-            case .connected: return nil
+            case .connected:
+                guard let trouble = report.error ?? silence(of: report) else { return nil }
+                return Warning(
+                    text: "uplink \(report.name) is connected to \(report.url), but \(trouble)\(waits)",
+                    isDegrading: true)
             case .noReceiver:
                 return Warning(
                     text: "uplink \(report.name) is connected, but nobody there receives batches (roost ingest, or "
@@ -82,23 +86,40 @@ extension Admin {
                 let since = downSince[report.name] ?? report.since
                 guard report.error != nil || broker.loop.now - since >= Self.patience else { return nil }
                 return Warning(
-                    text: "uplink \(report.name) has been down for \(Self.words(age(of: since)))\(error)\(waits)",
-                    isDegrading: true)
+                    text: "uplink \(report.name) to \(report.url) has been down for "
+                        + "\(Self.words(age(of: since)))\(error)\(waits)", isDegrading: true)
             }
         }
     }
 
+    /// An upstream that answers nothing it is sent, though the connection stands.
+    private func silence(of report: UplinkReport) -> String? {
+        guard let since = report.unansweredSince, broker.loop.now - since >= Self.patience else { return nil }
+        return "it has acknowledged nothing for \(Self.words(age(of: since)))"
+    }
+
     private var routeWarnings: [Warning] {
-        routes.compactMap { route in
-            if route.isOrphaned {
+        routes.filter(\.isAtBudget).map(budgetWarning)
+            + routes.compactMap { route in
+                if route.isOrphaned {
+                    return Warning(
+                        text:
+                            "\(Self.messages(UInt64(route.messages))) for \(route.name), which is no longer configured "
+                            + "(roost queue '\(route.name)' drop)", isDegrading: false)
+                }
+                guard route.refused > 0 else { return nil }
                 return Warning(
-                    text: "\(Self.messages(UInt64(route.messages))) for \(route.name), which is no longer configured "
-                        + "(roost queue '\(route.name)' drop)", isDegrading: false)
+                    text: "the far end has refused \(Self.messages(route.refused)) of \(route.name)", isDegrading: false
+                )
             }
-            guard route.refused > 0 else { return nil }
-            return Warning(
-                text: "the far end has refused \(Self.messages(route.refused)) of \(route.name)", isDegrading: false)
-        }
+    }
+
+    private func budgetWarning(_ route: RouteReport) -> Warning {
+        let cost =
+            log.options.refusesWhenFull
+            ? "refuses messages" : "loses its oldest: \(Self.messages(route.evicted)) evicted since the start"
+        return Warning(
+            text: "\(route.name) is at its own budget (uplink.route.budget) and \(cost)", isDegrading: true)
     }
 
     private var sessionWarnings: [Warning] {
@@ -129,7 +150,7 @@ extension Admin {
 
     static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
-    private static func messages(_ count: UInt64) -> String { count == 1 ? "1 message" : "\(count) messages" }
+    static func messages(_ count: UInt64) -> String { count == 1 ? "1 message" : "\(count) messages" }
 
     /// "45 s", "12 min", "3 h 5 min", "9 d 4 h".
     static func words(_ seconds: Double) -> String {

@@ -6,6 +6,11 @@ extension Broker {
     /// Adds a route; of one uplink's, the first that matches takes a message.
     public func add(_ route: Route) {
         routes.append(route)
+        let queue = route.queue
+        queue.onBudget = { [unowned self, unowned queue] in
+            let cost = log.options.refusesWhenFull ? "what it would have to keep is refused" : "it loses its oldest"
+            logLine(.warning, "route \(queue.name) is at its own budget (uplink.route.budget): \(cost)")
+        }
         routesGeneration += 1
     }
 

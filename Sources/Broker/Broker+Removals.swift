@@ -3,6 +3,12 @@ import Store
 extension Broker {
     /// Says once an episode that messages leave the log undelivered, and whose they are.
     func messagesLeft(_ stream: StreamRecord, _ removal: Removal) {
+        if removal.reason == .evicted, case .route(let name) = stream.kind,
+            routes.contains(where: { $0.queue.name == name && $0.queue.evictsForItself() })
+        {
+            // The route says so itself.
+            return
+        }
         let whose: String
         switch stream.kind {
         case .route(let name): whose = "route \(name)"

@@ -38,7 +38,7 @@ extension Broker {
             return .done(destinations.isEmpty ? .noMatchingSubscribers : .success)
         }
         guard !log.isRefusing, !isOverBudget(destinations, streams) else {
-            if refusedMessages.begins(at: loop.now) {
+            if log.isRefusing, refusedMessages.begins(at: loop.now) {
                 logLine(.warning, "the store takes nothing now: messages that must be kept are refused")
             }
             guard publish.qos == .atMostOnce else { return .done(.quotaExceeded) }

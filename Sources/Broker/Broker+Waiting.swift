@@ -28,16 +28,20 @@ extension Broker {
     /// `when_full = "refuse"`: a route that has used up its own budget refuses as a full store does.
     func isOverBudget(_ destinations: Destinations, _ streams: [LogStream]) -> Bool {
         guard log.options.refusesWhenFull else { return false }
-        return destinations.routes.contains { route in
+        let full = destinations.routes.first { route in
             route.queue.isOverBudget && streams.contains { $0 === route.queue.stream }
         }
+        full?.queue.noteBudget()
+        return full != nil
     }
 
     private func isOverBudget(_ packet: RawPacket, from connection: Connection) -> Bool {
         guard let session = connection.session, let publish = try? PublishView(packet, version: connection.version),
             let destinations = destinations(of: publish.topic, .client(session))
         else { return false }
-        return destinations.routes.contains { $0.queue.isOverBudget }
+        let full = destinations.routes.first { $0.queue.isOverBudget }
+        full?.queue.noteBudget()
+        return full != nil
     }
 
     /// A PUBLISH at QoS 0 for which there is no room to wait: routes that wanted it say so to the far end.

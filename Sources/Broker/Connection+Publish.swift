@@ -147,7 +147,8 @@ extension Connection {
         let held = held ?? HeldPublishes()
         self.held = held
         if held.isFull {
-            guard qos == 0 else {
+            // What sets a Topic Alias, or needs one, keeps its place: those behind it may need it too.
+            guard qos == 0, !hasTopicAlias(packet) else {
                 stream.pauseReading()
                 return false
             }
@@ -158,6 +159,11 @@ extension Connection {
         let start = packet.body.baseAddress.map { $0 - (packet.length - packet.body.count) }
         held.append(UnsafeRawBufferPointer(start: start, count: packet.length), now: broker.loop.now)
         return true
+    }
+
+    private func hasTopicAlias(_ packet: RawPacket) -> Bool {
+        guard version == .v5, let publish = try? PublishView(packet, version: version) else { return false }
+        return publish.topicAlias != 0
     }
 
     /// The store has room again, or doesn't refuse any more: what waits goes first.

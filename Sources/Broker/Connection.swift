@@ -100,7 +100,7 @@ public final class Connection {
                     throw MQTTError(.quotaExceeded, "it sends, and does not read the answers")
                 }
             } catch {
-                fail(error)
+                fail(state == .awaitingConnect ? Self.explain(error, rest) : error)
             }
             if state == .closed { return bytes.count }
         }

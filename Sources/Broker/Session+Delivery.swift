@@ -198,10 +198,7 @@ extension Session {
             }
             return
         }
-        guard !connection.isOverflowing else {
-            broker.figures.dropped += 1
-            return
-        }
+        guard !connection.isOverflowing else { return loseToSlowness() }
         _ = connection.send(&template, publish, qos, retain, 0, delivery.subscriptionIdentifiers)
     }
 
@@ -221,7 +218,7 @@ extension Session {
         let losesNewest = connection?.limits.sessionFullLosesNewest ?? false
         guard let lost = losesNewest ? waiting.popLast() : waiting.popFirst() else { return }
         waitingBytes -= lost.message.byteCount
-        broker.figures.dropped += 1
+        loseToSlowness()
     }
 
     /// Sends retained messages that had no room at the time of the subscription. One that was replaced since is not sent: the

@@ -77,9 +77,10 @@ public final class Session {
     /// Retained messages at QoS 0 that go as the connection's output drains.
     var retainedBacklog: Deque<(message: Message, subscriptionIdentifiers: [UInt32])> = []
     var waitingBytes = 0
-    /// Smoothed time from a delivery to its acknowledgement.
-    var smoothedMilliseconds = 0.0
+    /// From a delivery to its acknowledgement.
+    var answers = SmoothedTime()
     var refusedPublishes = Episode()
+    private var slowness = Episode()
 
     init(clientIdentifier: [UInt8], broker: Broker) {
         self.clientIdentifier = clientIdentifier
@@ -104,6 +105,16 @@ public final class Session {
     }
 
     var hasRoom: Bool { outbound.count < window }
+
+    /// The client reads more slowly than its messages come, and loses one for it.
+    func loseToSlowness() {
+        broker.figures.dropped += 1
+        guard slowness.begins(at: broker.loop.now) else { return }
+        broker.logLine(
+            .warning,
+            "\(text(clientIdentifier)) reads too slowly and loses messages (limits.output_buffer, limits.session_messages)"
+        )
+    }
 
     /// A Packet Identifier that no delivery has.
     func takeIdentifier() -> UInt16 {
@@ -150,13 +161,10 @@ public final class Session {
         guard let queue else { return }
         let settle = Double(broker.log.options.settle.milliseconds)
         queue.setCanSettle(
-            connection != nil && hasRoom && !isBehind && resends.isEmpty && smoothedMilliseconds * 2 < settle)
+            connection != nil && hasRoom && !isBehind && resends.isEmpty && answers.milliseconds * 2 < settle)
     }
 
-    func measured(_ delivery: Outbound) {
-        let milliseconds = Double((broker.loop.now - delivery.sentAt).nanoseconds) / 1_000_000
-        smoothedMilliseconds += (milliseconds - smoothedMilliseconds) / 8
-    }
+    func measured(_ delivery: Outbound) { answers.add(broker.loop.now - delivery.sentAt) }
 }
 
 /// Bytes as text for a log line: what isn't UTF-8 is replaced.

@@ -25,6 +25,8 @@ extension MQTTClient {
         public var maximumPacketSize = Options.largestPacket
         /// Topic Aliases that the Server may use towards us; 0: none.
         public var topicAliasMaximum: UInt16 = 0
+        /// Topic Aliases that we use towards the Server at most, within what it allows; 0: none.
+        public var outboundTopicAliases: UInt16 = 0
         /// Response Information in CONNACK is wanted.
         public var requestResponseInformation = false
         public var userProperties: [UserProperty] = []
@@ -45,6 +47,9 @@ extension MQTTClient {
         public var closeDeadline: Duration = .seconds(5)
         /// True: an inbound PUBLISH is acknowledged as soon as the delegate has seen it. False: by `acknowledge`.
         public var automaticAcknowledgement = true
+        /// True: PUBREL follows PUBREC at once. False: once the owner has noted PUBREC, by `release`; what the Server has of
+        /// our QoS 2 PUBLISHes in a Session that it no longer has is the owner's to know then.
+        public var automaticRelease = true
 
         public init() {}
     }

@@ -182,9 +182,12 @@ extension MQTTClient: ByteStreamDelegate {
                 return done(identifier, packet.reason)
             }
             switch phase {
+            case .published2 where !options.automaticRelease:
+                if window.receive(identifier) { delegate?.client(self, mayRelease: identifier) }
             case .published2, .released:
                 window.release(identifier)
                 writeAcknowledgement(.pubrel, identifier)
+            case .received: break
             case .published1: try unexpected(phase)
             case nil: writeAcknowledgement(.pubrel, identifier, .packetIdentifierNotFound)
             }

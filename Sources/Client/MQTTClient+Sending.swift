@@ -27,11 +27,15 @@ extension MQTTClient {
         guard state == .connected, let stream else { return nil }
         var head = PublishHead(topic: topic, qos: qos, isDuplicate: duplicate, retain: retain, properties: properties)
         if version == .v311 { head.properties = UnsafeRawBufferPointer(start: nil, count: 0) }
-        let length = head.encodedLength(version: version, payloadCount: payload.count)
+        var length = head.encodedLength(version: version, payloadCount: payload.count)
+        let alias = applyAlias(to: &head, &length, payloadCount: payload.count)
         guard length <= maximumOutboundPacket else { return nil }
         if qos != .atMostOnce {
             guard window.room > 0, let chosen = identifier ?? window.freeIdentifier() else { return nil }
-            if case .released = window.phase(of: chosen) { return nil }
+            switch window.phase(of: chosen) {
+            case .released, .received: return nil
+            default: break
+            }
             head.packetIdentifier = chosen
             let departure = departure(of: length)
             window.publish(chosen, qos: qos, bytes: length, departure: departure)
@@ -40,7 +44,24 @@ extension MQTTClient {
         let memory = stream.output.reserve(length)
         stream.output.commit(head.encode(version: version, payload: payload, into: memory))
         touch(stream)
+        publishedBytes = length
+        outboundAliases.used(alias, for: topic)
         return head.packetIdentifier
+    }
+
+    /// Puts a Topic Alias beside the topic, or in its place. What would be too long with both goes without.
+    private func applyAlias(
+        to head: inout PublishHead, _ length: inout Int, payloadCount: Int
+    ) -> OutboundAliases.Use {
+        let use = outboundAliases.use(for: head.topic)
+        guard use != .none else { return use }
+        var aliased = head
+        aliased.topicAlias = use.alias
+        if case .known = use { aliased.topic = UnsafeRawBufferPointer(start: nil, count: 0) }
+        let needed = aliased.encodedLength(version: version, payloadCount: payloadCount)
+        guard needed <= max(length, maximumOutboundPacket) else { return .none }
+        (head, length) = (aliased, needed)
+        return use
     }
 
     /// As above, for callers to whom a copy doesn't matter.

@@ -31,6 +31,9 @@ public final class MQTTClient {
     /// Inbound PUBLISHes that count against our Receive Maximum.
     var receiving = 0
     var aliases: [UInt16: [UInt8]] = [:]
+    var outboundAliases = OutboundAliases()
+    /// A Server that announced Topic Aliases closed the connection over them: it gets no more.
+    private var refusesAliases = false
     var liveness = Liveness()
     private var connecting: (any Connecting)?
     /// Of CONNACK, then of the close.
@@ -75,6 +78,8 @@ public final class MQTTClient {
     public var unsentBytes: Int { stream?.unsentBytes ?? 0 }
     /// Bytes of PUBLISHes with QoS above 0 that the Server has not acknowledged on this connection.
     public var unacknowledgedBytes: Int { window.inFlightBytes }
+    /// Of the PUBLISH that `publish` sent last: shorter with a Topic Alias than by itself.
+    public internal(set) var publishedBytes = 0
     /// Of the PUBLISH that `didAcknowledge` is telling of.
     public internal(set) var acknowledgedBytes = 0
     /// What the network has lately carried up, by the acknowledgements, at most: bytes a second. Nil: not known.
@@ -196,13 +201,15 @@ public final class MQTTClient {
         state = .connected
         lastRoundTrip = loop.now - asked
         window.limit = min(Int(connack.receiveMaximum), Int(options.sendMaximum))
+        let aliases = version == .v5 && !refusesAliases ? options.outboundTopicAliases : 0
+        outboundAliases.reset(maximum: Int(min(connack.topicAliasMaximum, aliases)))
         startLiveness(keepAlive: connack.serverKeepAlive ?? options.keepAlive)
         let number = connectionNumber
         var received: [UInt16] = []
         if connack.sessionPresent {
             for identifier in window.resumeReleases() { writeAcknowledgement(.pubrel, identifier) }
         } else {
-            received = window.forgetSession()
+            received = window.forgetSession(everything: !options.automaticRelease)
             exactlyOnce.removeAll()
         }
         let delegate = delegate
@@ -240,6 +247,12 @@ public final class MQTTClient {
         pubrecs.removeAll()
         receiving = 0
         aliases.removeAll()
+        if outboundAliases.areUsed, case .serverDisconnected(let reason, _) = error,
+            reason == .topicAliasInvalid || reason == .protocolError
+        {
+            refusesAliases = true
+        }
+        outboundAliases.reset(maximum: 0)
         delegate?.client(self, didClose: error)
     }
 }

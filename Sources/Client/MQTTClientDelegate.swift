@@ -15,6 +15,10 @@ public protocol MQTTClientDelegate: AnyObject {
     /// free when this is called.
     func client(_ client: MQTTClient, didAcknowledge identifier: UInt16, reason: ReasonCode)
 
+    /// PUBREC came for our PUBLISH at QoS 2: `release` it once that is noted. Without `automaticRelease` only, and once for
+    /// each PUBLISH.
+    func client(_ client: MQTTClient, mayRelease identifier: UInt16)
+
     /// The connection is over; called once for each `connect`, and last.
     func client(_ client: MQTTClient, didClose error: MQTTClientError)
 
@@ -41,6 +45,7 @@ public protocol MQTTClientDelegate: AnyObject {
 }
 
 extension MQTTClientDelegate {
+    public func client(_ client: MQTTClient, mayRelease identifier: UInt16) { client.release(identifier) }
     public func client(_ client: MQTTClient, didRefuse reason: ReasonCode) {}
     public func client(_ client: MQTTClient, didSubscribe identifier: UInt16, reasons: [ReasonCode]) {}
     public func client(_ client: MQTTClient, didUnsubscribe identifier: UInt16, reasons: [ReasonCode]) {}

@@ -7,8 +7,10 @@ struct OutboundWindow {
     enum Phase: Equatable {
         /// PUBLISH sent, PUBACK awaited.
         case published1
-        /// PUBLISH sent, PUBREC awaited.
+        /// PUBLISH sent, or promised to the identifier, and PUBREC awaited.
         case published2
+        /// PUBREC came, and the owner has yet to say that PUBREL may go.
+        case received
         /// PUBREC came and PUBREL went, PUBCOMP awaited. `order` counts the PUBRECs, since PUBRELs are sent again in
         /// that order [MQTT-4.6.0-4].
         case released(order: UInt64)
@@ -30,6 +32,7 @@ struct OutboundWindow {
     private(set) var rate = DeliveryRate()
     private var entries: [UInt16: Entry] = [:]
     private var last: UInt16 = 0
+    private var lastReserved: UInt16 = 0
     private var releases: UInt64 = 0
     /// SUBSCRIBE and UNSUBSCRIBE share the identifiers [MQTT-2.2.1-4].
     private var requests: Set<UInt16> = []
@@ -58,13 +61,51 @@ struct OutboundWindow {
         if before?.isInFlight != true { inFlight += 1 }
     }
 
-    /// PUBREC came: the next step is PUBREL.
-    mutating func release(_ identifier: UInt16) {
-        guard let entry = entries[identifier] else { return }
-        if case .released = entry.phase { return }
+    /// Takes an identifier of `range` for a PUBLISH at QoS 2 to come; nil: none is free.
+    mutating func reserve(in range: ClosedRange<UInt16>) -> UInt16? {
+        var next = lastReserved
+        for _ in range {
+            next = next < range.upperBound && next >= range.lowerBound ? next + 1 : range.lowerBound
+            if take(next) {
+                lastReserved = next
+                return next
+            }
+        }
+        return nil
+    }
+
+    /// Takes this identifier for a PUBLISH at QoS 2; false: something uses it.
+    mutating func take(_ identifier: UInt16) -> Bool {
+        guard entries[identifier] == nil, !requests.contains(identifier) else { return false }
+        entries[identifier] = Entry(phase: .published2, isInFlight: false, mark: nil)
+        return true
+    }
+
+    /// Gives up an identifier whose PUBLISH was never sent.
+    mutating func giveUp(_ identifier: UInt16) {
+        guard let entry = entries[identifier], !entry.isInFlight else { return }
+        entries[identifier] = nil
+    }
+
+    /// PUBREC came, and PUBREL waits. False where that is known, or the PUBLISH is not in flight.
+    mutating func receive(_ identifier: UInt16) -> Bool {
+        guard let entry = entries[identifier], entry.phase == .published2, entry.isInFlight else { return false }
+        entries[identifier]?.phase = .received
+        return true
+    }
+
+    /// The next step is PUBREL. False where that is known.
+    ///
+    /// - Parameter isConnected: PUBREL goes now; otherwise with the next connection.
+    @discardableResult
+    mutating func release(_ identifier: UInt16, isConnected: Bool = true) -> Bool {
+        guard let entry = entries[identifier] else { return false }
+        if case .released = entry.phase { return false }
         releases += 1
-        entries[identifier] = Entry(phase: .released(order: releases), isInFlight: true, mark: entry.mark)
-        if !entry.isInFlight { inFlight += 1 }
+        entries[identifier] = Entry(
+            phase: .released(order: releases), isInFlight: isConnected, mark: isConnected ? entry.mark : nil)
+        if isConnected, !entry.isInFlight { inFlight += 1 }
+        return true
     }
 
     /// Returns the bytes that its PUBLISH had on the present connection.
@@ -102,7 +143,14 @@ struct OutboundWindow {
 
     /// The Server has no Session: forgets all but what had come as far as PUBREC, and names that. Its identifiers stay
     /// taken until each is finished.
-    mutating func forgetSession() -> [UInt16] {
+    ///
+    /// - Parameter everything: that too.
+    mutating func forgetSession(everything: Bool) -> [UInt16] {
+        guard !everything else {
+            entries.removeAll()
+            inFlight = 0
+            return []
+        }
         let received = releasedInOrder()
         entries = entries.filter { if case .released = $0.value.phase { true } else { false } }
         inFlight = 0

@@ -11,6 +11,9 @@ public enum StateKind: Int, Sendable, CaseIterable {
     case twin
     /// The node's id, under an empty key: for those who read the database without its configuration.
     case node
+    /// Packet Identifiers that a route's messages have at its upstream at QoS 2, by the route's name. An older Roost leaves
+    /// it alone.
+    case window
 }
 
 /// A change to an ordinary table, made in the same transaction as the segments of its group, in the order given.

@@ -20,8 +20,10 @@ extension Database {
                 try sweepStep()
                 used = try fairlyUsed()
             }
-            while used > target, let stream = try nextVictim(among: { _ in true }) {
+            var victims = try victims(among: counters.keys)
+            while used > target, let stream = victims.takeNext() {
                 try evictOldest(of: stream, into: &lost)
+                try add(stream, to: &victims)
                 used = try fairlyUsed()
             }
         }
@@ -48,40 +50,43 @@ extension Database {
 
     /// A route's budget is over all its runs and lanes, in bytes of packets as the queue's figures have them.
     private func enforceRouteBudgets(_ lost: inout [Int64: [SegmentRow]]) throws(SQLiteError) {
-        var routes: [String: (used: Int, budget: Int64)] = [:]
-        for counter in counters.values {
-            guard let record = counter.record, record.budgetBytes < .max, case .route(let name) = record.kind else {
-                continue
+        for name in routeBudgets.takeDue() {
+            let streams = routeBudgets.streams[name] ?? []
+            var used = 0
+            var budget = Int64.max
+            for stream in streams {
+                used += counters[stream]?.bytes ?? 0
+                budget = min(budget, counters[stream]?.record?.budgetBytes ?? .max)
             }
-            let before = routes[name] ?? (0, .max)
-            routes[name] = (before.used + counter.bytes, min(before.budget, record.budgetBytes))
-        }
-        for (name, route) in routes.sorted(by: { $0.key < $1.key }) where route.used > route.budget {
-            let target = Int(route.budget - route.budget / 50)
-            var used = route.used
-            while used > target, let stream = try nextVictim(among: { $0.kind == .route(name) }) {
+            guard used > budget else { continue }
+            let target = Int(budget - budget / 50)
+            var victims = try victims(among: streams)
+            while used > target, let stream = victims.takeNext() {
                 let before = counters[stream]?.bytes ?? 0
                 try evictOldest(of: stream, into: &lost)
+                try add(stream, to: &victims)
                 used -= before - (counters[stream]?.bytes ?? 0)
             }
         }
     }
 
-    /// The stream with the oldest segment of the lowest class.
-    private func nextVictim(among eligible: (StreamRecord) -> Bool) throws(SQLiteError) -> Int64? {
-        var best: (stream: Int64, evictionClass: EvictionClass, receivedAt: Int64)?
-        for (stream, counter) in counters where counter.messages > 0 {
-            guard let record = counter.record, eligible(record) else { continue }
-            if let best, best.evictionClass < record.evictionClass { continue }
-            guard let oldest = try oldest(of: stream) else { continue }
-            if let best, best.evictionClass == record.evictionClass,
-                (best.receivedAt, best.stream) < (oldest.receivedAt, stream)
-            {
-                continue
-            }
-            best = (stream, record.evictionClass, oldest.receivedAt)
-        }
-        return best?.stream
+    private func victims(among streams: some Sequence<Int64>) throws(SQLiteError) -> EvictionOrder {
+        var found: [EvictionOrder.Place] = []
+        for stream in streams { if let place = try place(of: stream) { found.append(place) } }
+        return EvictionOrder(found)
+    }
+
+    private func add(_ stream: Int64, to victims: inout EvictionOrder) throws(SQLiteError) {
+        if let place = try place(of: stream) { victims.insert(place) }
+    }
+
+    /// nil: nothing of it is on disk.
+    private func place(of stream: Int64) throws(SQLiteError) -> EvictionOrder.Place? {
+        guard let counter = counters[stream], counter.messages > 0, let record = counter.record,
+            let oldest = try oldest(of: stream)
+        else { return nil }
+        return EvictionOrder.Place(
+            evictionClass: record.evictionClass, receivedAt: oldest.receivedAt, stream: stream)
     }
 
     func oldest(of stream: Int64) throws(SQLiteError) -> SegmentRow? {

@@ -78,6 +78,7 @@ extension Database {
             $0.bind(8, stream.budgetBytes)
         }
         counters[stream.id.rawValue, default: SegmentCounters()].record = stream
+        routeBudgets.note(stream)
     }
 
     private func write(_ session: SessionRecord) throws(SQLiteError) {

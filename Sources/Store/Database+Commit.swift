@@ -80,21 +80,24 @@ extension Database {
             try statements.insertSegment.run()
         }
         counters[stream, default: SegmentCounters()].add(row)
+        routeBudgets.grew(counters[stream]?.record)
         uncounted += 1
     }
 
     /// Writes the rows of streams that lost something; of all that gained too, when it is time.
     func writeCounters(all: Bool) throws(SQLiteError) {
         guard let statements else { return }
-        let changed = counters.filter { $0.value.touched || (all && $0.value.grown) }.sorted { $0.key < $1.key }
-        for (stream, counter) in changed {
+        var changed = touched
+        if all { changed.formUnion(counters.lazy.filter(\.value.grown).map(\.key)) }
+        touched = []
+        for stream in changed.sorted() {
+            guard let counter = counters[stream] else { continue }
             statements.updateCounters.bind(1, counter.trimmedBelow)
             statements.updateCounters.bind(2, counter.lastKey ?? SegmentRow.key(stream, 0))
             statements.updateCounters.bind(3, counter.messages)
             statements.updateCounters.bind(4, counter.bytes)
             statements.updateCounters.bind(5, stream)
             try statements.updateCounters.run()
-            counters[stream]?.touched = false
             counters[stream]?.grown = false
         }
         if all { uncounted = 0 }

@@ -26,6 +26,8 @@ extension Database {
     /// Learns every stream's counters: the stored ones, and the segments that came after these were written.
     func countAll() throws(SQLiteError) {
         counters = [:]
+        touched = []
+        routeBudgets = RouteBudgets()
         uncounted = 0
         countersStale = false
         unswept = []
@@ -49,6 +51,7 @@ extension Database {
             counter.messages = $0.int(10)
             counter.bytes = $0.int(11)
             if counter.trimmedBelow > 0 { unswept.insert(id) }
+            if let record = counter.record { routeBudgets.note(record) }
             counters[id] = counter
             countedTo[id] = $0.integer(9)
         }

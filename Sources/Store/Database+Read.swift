@@ -139,6 +139,6 @@ extension Database {
         counters[stream]?.messages = 0
         counters[stream]?.bytes = 0
         for row in try headers(in: SegmentRow.keys(of: stream)) { counters[stream]?.add(row) }
-        counters[stream]?.touched = true
+        touched.insert(stream)
     }
 }

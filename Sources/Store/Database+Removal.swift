@@ -13,6 +13,7 @@ extension Database {
         statements.deleteSegments.bind(2, keys.upperBound)
         try statements.deleteSegments.run()
         for row in rows { counters[stream]?.remove(row) }
+        if !rows.isEmpty { touched.insert(stream) }
         if let last = counters[stream]?.lastKey, keys.contains(last) {
             counters[stream]?.lastKey = try header(below: last, of: stream)?.key
         }
@@ -23,7 +24,7 @@ extension Database {
     func trim(_ stream: Int64, below: UInt64) {
         guard let counter = counters[stream], below > counter.trimmedBelow else { return }
         counters[stream]?.trimmedBelow = below
-        counters[stream]?.touched = true
+        touched.insert(stream)
         if counter.messages > 0 { unswept.insert(stream) }
     }
 
@@ -57,7 +58,7 @@ extension Database {
         try statements.tables.removePositions(of: stream)
         guard counters[stream] != nil else { return try statements.tables.removeStream(stream) }
         counters[stream]?.trimmedBelow = SegmentCounters.removed
-        counters[stream]?.touched = true
+        touched.insert(stream)
         unswept.insert(stream)
     }
 

@@ -43,6 +43,7 @@ extension Database {
         guard counter.isRemoved else { return }
         try statements?.tables.removeStream(stream)
         counters[stream] = nil
+        if let record = counter.record { routeBudgets.forget(record) }
     }
 
     /// A stream's first segments that lie wholly below a number, and whether these are all.

@@ -10,6 +10,7 @@ extension Database {
         // SQLITE_READONLY_DBMOVED, which is a macro.
         let vanished = StoreError.failed(
             path: filePath, code: SQLITE_READONLY | 4 << 8, detail: "the database file was moved or deleted")
+        try directory?.makeAgain()
         guard let directory, directory.isInPlace, access(filePath, F_OK) != 0 else { throw vanished }
         // All that was in it can still be read, as long as it is open.
         let place = try directory.beginSalvage() + "/roost.db"

@@ -22,6 +22,9 @@ public final class Database {
     /// nil once closed.
     var statements: DatabaseStatements?
     var counters: [Int64: SegmentCounters] = [:]
+    /// Streams whose rows in `stream` differ from their counters, other than by segments added.
+    var touched: Set<Int64> = []
+    var routeBudgets = RouteBudgets()
     /// Streams that may have segments below `trimmedBelow`.
     var unswept: Set<Int64> = []
     /// A transaction failed half way, so `counters` may say what the tables don't.
@@ -62,9 +65,12 @@ public final class Database {
         return try Database(path: path, options: options, directory: nil, readOnly: true)
     }
 
-    /// - Parameter directory: already locked, as when a failed database is opened anew.
+    /// - Parameters:
+    ///   - directory: already locked, as when a failed database is opened anew.
+    ///   - isAgain: this process had it open and has synced all that is in its WAL.
     init(
-        path: String, options: DatabaseOptions, directory: DatabaseDirectory?, readOnly: Bool = false
+        path: String, options: DatabaseOptions, directory: DatabaseDirectory?, readOnly: Bool = false,
+        isAgain: Bool = false
     ) throws(StoreError) {
         self.path = path
         self.options = options
@@ -77,12 +83,12 @@ public final class Database {
             let flags = readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             connection = try Connection(path: file, flags: flags, vfs: options.vfs)
         } catch { throw Self.storeError(error, path: file) }
-        try prepare()
+        try prepare(isAgain: isAgain)
         if isNew { try directory?.sync() }
     }
 
     /// Checks whose file this is, brings it to the current schema and learns what is in it.
-    private func prepare() throws(StoreError) {
+    private func prepare(isAgain: Bool) throws(StoreError) {
         let found: Int
         do throws(SQLiteError) {
             try connection.execute("PRAGMA page_size = \(options.pageBytes)")
@@ -98,7 +104,7 @@ public final class Database {
         }
         do throws(SQLiteError) {
             pageBytes = Int(try connection.integer("PRAGMA page_size"))
-            if !isReadOnly { try configure(from: found) }
+            if !isReadOnly { try configure(from: found, isAgain: isAgain) }
             statements = try DatabaseStatements(connection)
             try countAll()
         } catch { throw Self.storeError(error, path: filePath) }
@@ -106,7 +112,7 @@ public final class Database {
         usedBytes = try used()
     }
 
-    private func configure(from found: Int) throws(SQLiteError) {
+    private func configure(from found: Int, isAgain: Bool) throws(SQLiteError) {
         // Only once: it is a write, and a database on a full disk must open all the same.
         if found == 0 { try connection.execute("PRAGMA application_id = \(Schema.applicationID)") }
         guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
@@ -132,6 +138,11 @@ public final class Database {
             connection.walFrames = log
             if !walIsDone { noteCommit() }
         } catch {
+            // What is read now is answered for, and what is committed from here on lies behind it. A process that was killed may
+            // have left it unsynced, and then this sync was the last that would have told (see `closeAfterFailure`).
+            if !isAgain, error.code == SQLITE_IOERR | 4 << 8 {
+                try SQLiteFile.rewriteWAL(of: filePath, vfs: options.vfs)
+            }
             walBytes = SQLiteFile.sizeOfWAL(of: filePath, vfs: options.vfs)
             connection.walFrames = max(0, walBytes - 32) / (pageBytes + 24)
             walIsDone = false

@@ -3,7 +3,7 @@ import Glibc
 /// The data directory: its lock, which one process holds, and the ballast.
 final class DatabaseDirectory {
     let path: String
-    let lock: Int32
+    private(set) var lock: Int32
 
     private var ballastPath: String { path + "/ballast" }
 
@@ -23,6 +23,11 @@ final class DatabaseDirectory {
     init(path: String) throws(StoreError) {
         self.path = path
         try Self.make(path)
+        lock = try Self.takeLock(in: path)
+        writeHolder()
+    }
+
+    private static func takeLock(in path: String) throws(StoreError) -> Int32 {
         let lockPath = path + "/lock"
         let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .notWritable(path: lockPath, errno: errno) }
@@ -31,7 +36,21 @@ final class DatabaseDirectory {
             Glibc.close(descriptor)
             throw code == EWOULDBLOCK ? .locked(path: lockPath) : .notWritable(path: lockPath, errno: code)
         }
-        lock = descriptor
+        return descriptor
+    }
+
+    /// Somebody deleted the directory with all that was in it, on a file system that is still there: it is made again, and
+    /// locked again.
+    func makeAgain() throws(StoreError) {
+        var held = stat()
+        guard fstat(lock, &held) == 0, held.st_nlink == 0 else { return }
+        let above = path.lastIndex(of: "/").map { path[...$0] + "." } ?? "."
+        var place = stat()
+        guard stat(String(above), &place) == 0, place.st_dev == held.st_dev || isInPlace else { return }
+        try Self.make(path)
+        let taken = try Self.takeLock(in: path)
+        Glibc.close(lock)
+        lock = taken
         writeHolder()
     }
 

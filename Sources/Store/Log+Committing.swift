@@ -181,7 +181,7 @@ extension Log {
                 records.append(.stream(stream.record))
             }
             if let queue = routeQueues[ObjectIdentifier(stream)], queue.stream === stream {
-                records.append(contentsOf: queue.takeUnwrittenGaps())
+                records.append(contentsOf: queue.takeUnwrittenGaps() + queue.takeUnreportedChanges())
             }
             segments.append(contentsOf: taken)
             for segment in taken { submittedBytes += UInt64(segment.packets.count) }

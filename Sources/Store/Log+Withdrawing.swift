@@ -38,19 +38,25 @@ extension Log {
         var ends: [StreamID: (stream: LogStream, below: UInt64)] = [:]
         var undone: [[Change]] = []
         var refused: [Message] = []
+        let held = places.flatMap { groups[$0].held }
         for place in places {
             undone.append(refuseHeld(in: place, &refused))
             for (stream, below) in groups[place].streams { ends[stream.record.id] = (stream, below) }
         }
-        let removals = ends.values.flatMap { refuse(in: $0.stream, below: $0.below, &refused) }
+        // In an order of their own, so that a simulation repeats itself.
+        let streams = ends.values.sorted { $0.stream.record.id.rawValue < $1.stream.record.id.rawValue }
+        let removals = streams.flatMap { refuse(in: $0.stream, below: $0.below, &refused) }
         take(removals)
-        for end in ends.values { end.stream.takeBackSubmitted() }
+        for (stream, _) in streams { stream.takeBackSubmitted() }
         for (index, place) in places.enumerated() {
             var again = returned[index]
             again.segments = groups[place].streams.flatMap { $0.stream.takeUnsubmitted(below: $0.below) }
             again.changes += undone[index]
             engine.submit(.commit(again))
         }
+        // What came behind a message that was held back, and now never comes, waits for it no longer.
+        let gone = held.filter(\.isWithdrawn)
+        if !gone.isEmpty { for (stream, _) in streams { onReadable(stream, gone) } }
         for message in refused {
             guard message.waiter != nil else { continue }
             withdrawnMessages += 1

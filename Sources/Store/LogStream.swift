@@ -73,7 +73,7 @@ public final class LogStream {
     private(set) var appendedBytes = 0
     private(set) var appendedMessages = 0
     var lastAppend: Instant
-    /// The newest message that somebody waited for at its coming.
+    /// The newest message that somebody waited for at its coming, or whose safety a publisher waits for instead.
     private var lastAwaited: UInt64 = 0
     /// Store time of receipt of the oldest message that an earlier run left.
     private var storedOldest: Int64?
@@ -224,7 +224,12 @@ public final class LogStream {
         passedInTail += 1
         if number >= committedBelow {
             let successor = newer >= committedBelow && newer >= tailFirst ? tail[Int(newer - tailFirst)].message : nil
-            if let successor, message.isAwaited { successor.vouch(for: message) } else { message.partIsSafe() }
+            if let successor, message.isAwaited {
+                successor.vouch(for: message)
+                lastAwaited = max(lastAwaited, newer)
+            } else {
+                message.partIsSafe()
+            }
         }
         dropPassed()
         if passedInTail > Self.maximumPassedInTail, passedInTail * 2 > tail.count { unload() }

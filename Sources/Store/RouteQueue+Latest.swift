@@ -50,7 +50,6 @@ extension RouteQueue {
         lost[.superseded, default: 0] += 1
         report(old)
         finish(old.lane, old.number...old.number)
-        log.routeChanged(self)
         notifySoon()
     }
 

@@ -36,6 +36,7 @@ extension RouteQueue {
     func removed(_ removal: Removal, from stream: LogStream) {
         guard let lane = lanes.first(where: { $0.stream === stream }) else { return }
         let numbers = removal.first...removal.last
+        if removal.reason == .evicted, evictsForItself(removal.bytes) { noteBudget() }
         let reason = GapRecord.Reason(rawValue: removal.reason.rawValue)
         // The stream has moved on already: the cursor tells what was waited for.
         if removal.last > lane.cursor {

@@ -7,6 +7,12 @@ extension RouteQueue {
     private static let readBytes = 128 << 10
     private static let overhead = 64
 
+    /// Newest first or not, these are sent before any others, as far as they still wait.
+    public func sendFirst(_ numbering: Numbering, _ numbers: ClosedRange<UInt64>) {
+        guard policy.sendsNewestFirst, let lane = lane(numbering) else { return }
+        block = (lane, numbers)
+    }
+
     func peekNewest() -> Peek {
         while true {
             if let block {

@@ -53,7 +53,7 @@ extension RouteQueue {
     /// What to note at a clean end: the highest number of this run.
     public func endOfRun() -> [Change] {
         guard policy.reportsGaps, current.stream.next > 1 else { return [] }
-        let gaps = takeUnwrittenGaps()
+        let gaps = takeUnwrittenGaps() + takeUnreportedChanges()
         let record = EndedRecord(
             route: name, run: log.run.ordinal, lane: current.stream.numbering.lane, last: current.stream.next - 1,
             at: log.clock.now)
@@ -123,8 +123,11 @@ extension RouteQueue {
         }
     }
 
+    /// Where nothing of this run is on disk, it must cost no write of its own, like what is `unstored`: it goes with the next
+    /// segment, or at a clean end.
     private func noteUnreported(_ numbering: Numbering) {
         unreportedChanged.insert(numbering)
+        guard numbering != current.stream.numbering || current.stream.isOnDisk else { return }
         log.routeChanged(self)
     }
 

@@ -54,6 +54,9 @@ public final class RouteQueue: StreamConsumer {
 
     /// Something can be peeked now; called at most once a tick, before outputs are flushed.
     public var onReadable: (() -> Void)?
+    /// Told once an episode when the route's own budget begins to cost messages.
+    public var onBudget: (() -> Void)?
+    var budgetEpisode = false
     public internal(set) var gaps: [GapRecord] = []
     public internal(set) var ended: [EndedRecord] = []
     public internal(set) var refused: UInt64 = 0
@@ -61,6 +64,8 @@ public final class RouteQueue: StreamConsumer {
     public internal(set) var lost: [GapRecord.Reason: UInt64] = [:]
     /// The far end's node, where it has said so: what has passed it doesn't go to it.
     public var farNode: [UInt8]?
+    /// What an earlier run committed last by `commitWindow`.
+    public let storedWindow: [UInt8]?
 
     /// Newest first: the stretch that is being sent, in ascending order.
     /// Bytes of packets in one: a batch's worth; 0: each message by itself.
@@ -106,6 +111,7 @@ public final class RouteQueue: StreamConsumer {
         self.storesQoS0 = storesQoS0
         self.policy = policy
         blockBytes = policy.blockBytes
+        storedWindow = Self.storedWindow(name, in: state)
         self.log = log
         let stored = log.streams.values.filter {
             if case .route(name) = $0.record.kind { return $0.numbering.run < log.run.ordinal }
@@ -221,7 +227,9 @@ public final class RouteQueue: StreamConsumer {
 
     func finish(_ lane: QueueLane, _ numbers: ClosedRange<UInt64>) {
         lane.finish(numbers)
-        if lane.hasNews { log.routeChanged(self) }
+        noteLessWaits()
+        // What is in memory alone needs no position on disk.
+        if lane.hasNews, lane.stream.isOnDisk { log.routeChanged(self) }
         if lane !== current, lane.isDrained { retireDrained() }
     }
 

@@ -33,6 +33,28 @@ enum SQLiteFile {
         }
     }
 
+    /// Writes the WAL of the database at `path` anew, as it is read, and syncs it: what a failed sync has left marked as clean
+    /// is written to the disk by that, and by nothing else. Nobody may write to it meanwhile.
+    static func rewriteWAL(of path: String, vfs: String?) throws(SQLiteError) {
+        try withWAL(of: path, vfs: vfs) { file, methods in
+            var size: sqlite3_int64 = 0
+            var code = methods.xFileSize(file, &size)
+            guard code == SQLITE_OK else { return code }
+            let step = 64 << 10
+            let memory = UnsafeMutableRawPointer.allocate(byteCount: step, alignment: 16)
+            defer { memory.deallocate() }
+            var offset: sqlite3_int64 = 0
+            while offset < size {
+                let count = Int32(min(sqlite3_int64(step), size - offset))
+                code = methods.xRead(file, memory, count, offset)
+                if code == SQLITE_OK { code = methods.xWrite(file, memory, count, offset) }
+                guard code == SQLITE_OK else { return code }
+                offset += sqlite3_int64(count)
+            }
+            return methods.xSync(file, SQLITE_SYNC_NORMAL)
+        }
+    }
+
     /// Bytes of the WAL of the database at `path`; 0 where there is none.
     static func sizeOfWAL(of path: String, vfs: String?) -> Int {
         var found: sqlite3_int64 = 0

@@ -31,7 +31,7 @@ extension Salvage {
         try target.countAll()
         for stream in target.counters.keys.sorted() { try reportLoss(in: stream, highest: known[stream] ?? 0) }
         try endRuns()
-        for stream in target.counters.keys { target.counters[stream]?.touched = true }
+        target.touched.formUnion(target.counters.keys)
         try target.writeCounters(all: true)
     }
 

@@ -48,13 +48,15 @@ public struct SalvageReport: Sendable, Equatable {
 
     /// One line for a log.
     public var summary: String {
-        var parts = ["\(messages) messages saved"]
+        var parts = ["\(counted(messages, "message")) saved"]
         if lostMessages > 0 { parts.append("\(lostMessages) lost") }
-        if brokenPages > 0 { parts.append("\(brokenPages) pages unreadable") }
-        if lostRows > 0 { parts.append("\(lostRows) rows beside messages lost") }
-        if setAside > 0 { parts.append("\(setAside) segments set aside") }
+        if brokenPages > 0 { parts.append("\(counted(brokenPages, "page")) unreadable") }
+        if lostRows > 0 { parts.append("\(counted(lostRows, "row")) beside messages lost") }
+        if setAside > 0 { parts.append("\(counted(setAside, "segment")) set aside") }
         if logWasLeft { parts.append("no room to copy the messages, which are in the damaged file") }
         if logWasBroken { parts.append("the write-ahead log was broken in its middle") }
         return parts.joined(separator: ", ")
     }
+
+    private func counted(_ number: Int, _ thing: String) -> String { "\(number) \(thing)\(number == 1 ? "" : "s")" }
 }

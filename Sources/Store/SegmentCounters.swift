@@ -13,8 +13,6 @@ struct SegmentCounters {
     var lastNumber: UInt64 = 0
     /// The first segment on disk, where it is known: eviction compares these.
     var oldest: SegmentRow?
-    /// The row in `stream` differs, other than by segments added.
-    var touched = false
     /// Segments were added since the row was written.
     var grown = false
 
@@ -35,6 +33,5 @@ struct SegmentCounters {
         messages -= row.count
         bytes -= row.raw
         oldest = nil
-        touched = true
     }
 }

@@ -218,8 +218,13 @@ public final class SessionQueue: StreamConsumer {
 
     /// Keeps the limits after a message was appended: what is over is lost, oldest first unless told otherwise.
     public func enforceLimits() {
-        var messages = waitingMessages
-        var bytes = waitingBytes
+        var messages = 0
+        var bytes = 0
+        for membership in memberships {
+            let waiting = Int(membership.waiting)
+            messages += waiting
+            bytes += waiting * membership.averageBytes
+        }
         guard messages > maximumMessages || bytes > maximumBytes else {
             if losesEpisode, messages < maximumMessages / 2 { losesEpisode = false }
             return

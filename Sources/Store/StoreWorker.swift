@@ -137,7 +137,7 @@ final class StoreWorker {
     private func opened() throws(StoreError) -> Database {
         if let database { return database }
         try directory?.expectInPlace()
-        let opened = try Database(path: path, options: options, directory: directory)
+        let opened = try Database(path: path, options: options, directory: directory, isAgain: true)
         opened.settleEvidence()
         database = opened
         return opened

@@ -58,7 +58,7 @@ public enum BatchRefusal: Error, Equatable, Sendable {
 extension BatchRefusal: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .structure(let what, let offset): "\(what) at byte \(offset)"
+        case .structure(let what, let offset): offset == 0 ? what : "\(what) at byte \(offset)"
         case .checksum: "the checksum does not verify"
         case .bomb(let limit): "it is longer than max_batch (\(limit) bytes) when decompressed"
         case .unknownVersion(let version): "version \(version) is not known here; update this receiver"

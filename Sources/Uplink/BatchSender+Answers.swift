@@ -24,14 +24,17 @@ extension BatchSender {
 
     /// Moves the queue past the batches at the front that were accepted.
     private func passAccepted() {
+        var isTriedAgain = false
         while let batch = inflight.first, case .accepted = batch.answer {
             inflight.removeFirst()
-            accept(batch)
+            if accept(batch) { isTriedAgain = true }
         }
+        if isTriedAgain, !isDraining { rewind() }
     }
 
-    private func accept(_ batch: InFlight) {
-        refusals.settle(in: queue)
+    /// - Returns: whether messages before it go once more.
+    private func accept(_ batch: InFlight) -> Bool {
+        let isTriedAgain = refusals.settle(in: queue)
         closings = nil
         isDoubted = false
         holdBackoff.reset()
@@ -43,23 +46,25 @@ extension BatchSender {
         if ceilingBytes < options.batchBytes, acceptedAtCeiling >= Self.forgivingBatches {
             ceilingBytes = min(options.batchBytes, ceilingBytes * 2)
         }
-        guard batch.count > 0 else { return }
+        guard batch.count > 0 else { return isTriedAgain }
         queue.acknowledge(batch.numbering, batch.first...batch.last)
         context.acknowledgedMessages += UInt64(batch.count)
+        return isTriedAgain
     }
 
     /// Everything in flight is answered, and something was refused.
     private func drained(_ now: Instant) {
         isDraining = false
+        var isTriedAgain = false
         while let batch = inflight.first {
             inflight.removeFirst()
             switch batch.answer {
-            case .none, .accepted: accept(batch)
+            case .none, .accepted: if accept(batch) { isTriedAgain = true }
             case .refused(let reason):
-                guard takeRefusal(of: batch, reason, now) else { return rewind() }
+                guard takeRefusal(of: batch, reason, now) else { return rewind(refused: batch) }
             }
         }
-        if refusals.isEverything { refusesEverything(now) }
+        if refusals.isEverything { refusesEverything(now) } else if isTriedAgain { rewind() }
     }
 
     /// Decides about a refused batch. True: it is dealt with, and what follows it may be looked at; false: it goes again.
@@ -79,12 +84,12 @@ extension BatchSender {
     }
 
     /// True for a single message, which is set aside.
-    private func halve(_ batch: InFlight, isTooLarge: Bool = false) -> Bool {
+    private func halve(_ batch: InFlight, isTooLarge: Bool = false, isSaid: Bool = true) -> Bool {
         if isTooLarge { ceilingBytes = max(1024, batch.bytes / 2) }
         suspectThrough = (batch.numbering, batch.last)
         batchLimit = max(1, batch.count / 2)
         guard batch.count == 1 else { return false }
-        refusals.add(batch.numbering, batch.first)
+        refusals.add(batch.numbering, batch.first, isSaid: isSaid)
         context.notice(
             "refuses \(queue.name)", "route \(queue.name): the receiver refuses message \(batch.first)")
         return true
@@ -102,6 +107,8 @@ extension BatchSender {
         let hold = Hold(reason: reason, until: until)
         holding = hold
         isDoubted = true
+        // The uplink's own state says it.
+        if case .noReceiver = reason { return }
         context.notice("held \(queue.name) \(hold.text)", "route \(queue.name) is held: \(hold.text)")
     }
 
@@ -120,7 +127,7 @@ extension BatchSender {
         guard count >= Self.maximumClosings else { return }
         closings = nil
         // It may well be its size: a Server without MQTT 5 has no other way to say so.
-        _ = halve(batch, isTooLarge: true)
+        _ = halve(batch, isTooLarge: true, isSaid: false)
         if refusals.isEverything {
             refusals.forget()
             suspectThrough = nil

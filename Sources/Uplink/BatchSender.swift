@@ -348,8 +348,8 @@ final class BatchSender: RouteSender {
                 continue
             }
             guard publish(payload, numbering, first, count, bytes.count, news, now) else { return nil }
-            tuning.sent(packets: bytes.count, wire: length)
-            return length
+            tuning.sent(packets: bytes.count, wire: client.publishedBytes)
+            return client.publishedBytes
         }
     }
 
@@ -386,8 +386,8 @@ final class BatchSender: RouteSender {
         holding = Hold(server: context.client.server)
     }
 
-    /// Takes everything back into the queue.
-    func rewind() {
+    /// Takes everything back; what was refused goes first, since a receiver that could not keep it takes nothing before it.
+    func rewind(refused: InFlight? = nil) {
         inflight.removeAll()
         rest.removeAll()
         isDraining = false
@@ -395,5 +395,6 @@ final class BatchSender: RouteSender {
         waitingSince = nil
         isCatchingUp = true
         queue.rewind()
+        if let refused, refused.count > 0 { queue.sendFirst(refused.numbering, refused.first...refused.last) }
     }
 }

@@ -6,8 +6,7 @@ import Store
 /// and the route doesn't keep those.
 ///
 /// An answer that refuses a message sets it aside once another has been accepted; 0x97 and a lost connection take everything
-/// unacknowledged back into the queue. A Server without MQTT 5 refuses by closing: where it does so, messages go one at a time,
-/// and one at which it has closed three times counts as refused.
+/// unacknowledged back into the queue. How a Server without MQTT 5 refuses, see `Closings`.
 final class EachSender: RouteSender {
     private struct InFlight {
         var identifier: UInt16
@@ -21,25 +20,16 @@ final class EachSender: RouteSender {
     let priority: EvictionClass
     private let options: RouteOptions
     private let context: SendingContext
-    private let storeTime: () -> Int64
-    private let mapping: TopicMapping
 
     private var inflight: [InFlight] = []
     /// Entries of `inflight` before it are done.
     private var front = 0
     private var stale = StaleIdentifiers()
-    private var refusals = Refusals()
-    private(set) var holding: Hold?
-    private var holdBackoff: Backoff
+    private var hold: SingleHold
+    private var closings = Closings()
     private var isDraining = false
     private var isLoading = false
-    /// When the hold is over, what was refused goes again.
-    private var retriesRefused = false
-    /// The connection was closed with these in flight: until they are through, they go one at a time.
-    private var suspects: [(numbering: Numbering, number: UInt64)] = []
-    /// Connections that were closed with this message alone in flight.
-    private var closings: (numbering: Numbering, number: UInt64, count: Int)?
-    private var scratch = RawBytes()
+    private var packet: SinglePacket
 
     init(
         queue: RouteQueue, options: RouteOptions, context: SendingContext, storeTime: @escaping () -> Int64
@@ -47,42 +37,30 @@ final class EachSender: RouteSender {
         self.queue = queue
         self.options = options
         self.context = context
-        self.storeTime = storeTime
         priority = options.priority
-        mapping = try options.mapping(for: context.options)
-        holdBackoff = Backoff(min: context.options.reconnectMin, max: context.options.reconnectMax)
+        packet = try SinglePacket(queue: queue, options: options, context: context, storeTime: storeTime)
+        hold = SingleHold(queue: queue, context: context, qos: .atLeastOnce, retriesClosings: true)
     }
+
+    var holding: Hold? { hold.hold }
 
     var oldestSent: Instant? {
         front < inflight.count ? inflight[front].sentAt : nil
     }
 
     var hasRoom: Bool {
-        holding == nil && !isDraining && ((refusals.pending.isEmpty && suspects.isEmpty) || front == inflight.count)
+        holding == nil && !isDraining
+            && ((hold.refusals.pending.isEmpty && closings.suspects.isEmpty) || front == inflight.count)
     }
 
     // MARK: - When
 
     func queueIsReadable() { isLoading = false }
 
-    func flush() {
-        if retriesRefused {
-            holding?.until = context.client.loop.now
-        } else {
-            holding = Hold(server: context.client.server)
-        }
-    }
+    func flush() { hold.flush() }
 
     func isDue(_ now: Instant) -> Bool {
-        if let hold = holding {
-            guard now >= hold.until else { return false }
-            holding = nil
-            if retriesRefused {
-                retriesRefused = false
-                refusals.forget()
-                queue.rewind()
-            }
-        }
+        guard hold.isOver(now) else { return false }
         return hasRoom && !isLoading && queue.unsentMessages > 0
     }
 
@@ -94,73 +72,25 @@ final class EachSender: RouteSender {
         while true {
             switch queue.peek() {
             case .empty:
-                holdRefused(now)
+                retryRefusedLater(now)
                 return nil
             case .loading:
                 isLoading = true
                 return nil
             case .message(let queued):
-                guard !refusals.contains(queued.numbering, queued.number) else {
+                guard !hold.refusals.contains(queued.numbering, queued.number) else {
                     queue.advance()
                     continue
                 }
-                let prepared = prepare(queued)
-                guard prepared.length <= context.client.maximumOutboundPacket, prepared.head.topic.count <= 0xFFFF
-                else {
-                    context.notice(
-                        "large \(queue.name)",
-                        "route \(queue.name): message \(queued.number) is larger than the upstream takes; it is set aside"
-                    )
-                    queue.refuse(queued.numbering, number: queued.number, reason: .packetTooLarge)
+                let isLight = queued.message.qos == .atMostOnce && !options.storesQoS0
+                let prepared = packet.prepare(queued, qos: isLight ? .atMostOnce : .atLeastOnce)
+                guard packet.fits(prepared) else {
+                    packet.setAside(queued)
                     continue
                 }
-                return publish(queued, prepared.head, now) ? prepared.length : nil
+                return publish(queued, prepared.head, now) ? context.client.publishedBytes : nil
             }
         }
-    }
-
-    /// The packet without its payload; what differs from the message lies in `scratch`.
-    private func prepare(_ queued: QueuedMessage) -> (head: PublishHead, length: Int) {
-        let message = queued.message
-        let server = context.client.server
-        scratch.removeAll()
-        let isVersion5 = context.options.version == .v5
-        let propertyRoom = isVersion5 ? message.properties.count + 64 : 0
-        _ = scratch.reserve(mapping.mappedLength(message.topic.count) + propertyRoom)
-        let qos: QoS = message.qos == .atMostOnce && !options.storesQoS0 ? .atMostOnce : .atLeastOnce
-        var head = PublishHead(topic: mapped(message.topic), qos: qos)
-        head.retain = message.retain && server?.retainAvailable != false
-        if head.qos != .atMostOnce { head.packetIdentifier = 1 }
-        if isVersion5 { head.properties = properties(of: queued) }
-        let length = head.encodedLength(version: context.options.version, payloadCount: message.payload.count)
-        return (head, length)
-    }
-
-    private func mapped(_ topic: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        guard !mapping.isIdentity else { return topic }
-        let start = scratch.reserve(mapping.mappedLength(topic.count))
-        let end = mapping.write(topic, to: start)
-        scratch.commit(end - start)
-        return UnsafeRawBufferPointer(start: start, count: end - start)
-    }
-
-    /// The message's properties with what is left of its expiry and, where the route stamps, the time of receipt.
-    private func properties(of queued: QueuedMessage) -> UnsafeRawBufferPointer {
-        let properties = queued.message.properties
-        let expiry = queued.message.remainingExpiry(at: storeTime())
-        guard options.stamp || expiry != nil else { return properties }
-        let start = scratch.reserve(properties.count + 64)
-        if let source = properties.baseAddress { start.copyMemory(from: source, byteCount: properties.count) }
-        if let expiry, let place = BatchPackets.expiryOffset(properties) {
-            (start + place).storeBytes(of: expiry.bigEndian, as: UInt32.self)
-        }
-        var end = start + properties.count
-        if options.stamp {
-            let time = queue.wallTime(queued)
-            end = BatchPackets.writeTime(WallTime(milliseconds: time.milliseconds, isSet: time.isSet), to: end)
-        }
-        scratch.commit(end - start)
-        return UnsafeRawBufferPointer(start: start, count: end - start)
     }
 
     private func publish(_ queued: QueuedMessage, _ head: PublishHead, _ now: Instant) -> Bool {
@@ -199,7 +129,7 @@ final class EachSender: RouteSender {
         }
         inflight[index].answer = reason
         let sentAt = inflight[index].sentAt
-        if Self.isForLater(reason) { isDraining = true }
+        if SingleHold.isForLater(reason) { isDraining = true }
         if !isDraining {
             passAnswered(now)
         } else if inflight[front...].allSatisfy({ $0.answer != nil }) {
@@ -210,16 +140,12 @@ final class EachSender: RouteSender {
         return sentAt
     }
 
-    /// Answers about the Server rather than about the message.
-    private static func isForLater(_ reason: ReasonCode) -> Bool {
-        reason == .quotaExceeded || reason == .packetIdentifierInUse
-    }
-
     /// Moves the queue past what is answered at the front.
     private func passAnswered(_ now: Instant) {
         // Neighbours are told to the queue together.
         var accepted: (numbering: Numbering, numbers: ClosedRange<UInt64>)?
         var count: UInt64 = 0
+        var isTriedAgain = false
         func acknowledge() {
             guard let (numbering, numbers) = accepted else { return }
             queue.acknowledge(numbering, numbers)
@@ -227,19 +153,16 @@ final class EachSender: RouteSender {
         }
         while front < inflight.count, let reason = inflight[front].answer {
             let message = inflight[front]
-            if Self.isForLater(reason) {
-                hold(.refused(reason), until: now + holdBackoff.next(random: context.random()))
+            if SingleHold.isForLater(reason) {
+                hold.wait(reason, now)
                 break
             }
             front += 1
             if reason.isError {
                 acknowledge()
-                refusals.add(message.numbering, message.number, reason)
-                context.notice(
-                    "refuses \(queue.name) \(reason.name)",
-                    "route \(queue.name): the upstream refuses message \(message.number): \(reason.name)")
+                hold.refused((message.numbering, message.number), reason)
             } else {
-                if !refusals.pending.isEmpty { refusals.settle(in: queue) }
+                if !hold.refusals.pending.isEmpty, hold.refusals.settle(in: queue) { isTriedAgain = true }
                 if let last = accepted, last.numbering == message.numbering,
                     message.number == last.numbers.upperBound + 1
                 {
@@ -250,80 +173,45 @@ final class EachSender: RouteSender {
                 }
                 count += 1
             }
-            if !suspects.isEmpty { clear(message) }
+            if !closings.suspects.isEmpty { closings.clear((message.numbering, message.number)) }
         }
         acknowledge()
         context.acknowledgedMessages += count
-        if count > 0, holding == nil { holdBackoff.reset() }
+        if count > 0 { hold.accepted() }
         if front == inflight.count || front > 1024 {
             inflight.removeFirst(front)
             front = 0
         }
-        if refusals.isEverything {
-            refusals.forget()
-            hold(.refusesEverything, until: now + holdBackoff.longest(random: context.random()))
+        if hold.refusals.isEverything {
+            hold.refusesEverything(now)
+            rewind()
+        } else if isTriedAgain, front == inflight.count {
             rewind()
         } else if queue.unsentMessages == 0 {
-            holdRefused(now)
+            retryRefusedLater(now)
         }
     }
 
-    /// Nothing waits but what was refused, and nothing was accepted since: it may be the upstream's doing, so it is tried again,
-    /// much later.
-    private func holdRefused(_ now: Instant) {
-        guard let last = refusals.pending.last, front == inflight.count, holding == nil else { return }
-        retriesRefused = true
-        let wait = holdBackoff.longest(random: context.random()) * 5
-        hold(last.reason == .unspecifiedError ? .closes : .refused(last.reason), until: now + wait)
-    }
-
-    private func hold(_ reason: Hold.Reason, until: Instant) {
-        let hold = Hold(reason: reason, until: until)
-        holding = hold
-        context.notice("held \(queue.name) \(hold.text)", "route \(queue.name) is held: \(hold.text)")
+    private func retryRefusedLater(_ now: Instant) {
+        if front == inflight.count { hold.retryLater(now) }
     }
 
     // MARK: - Beginning and end of a connection
 
     func didConnect(sessionPresent: Bool) {
         if !sessionPresent { stale.removeAll() }
-        if retriesRefused { refusals.forget() }
-        retriesRefused = false
-        holding = Hold(server: context.client.server)
+        hold.connect()
     }
 
     func didDisconnect(isAnswer: Bool) {
         for message in inflight[front...] where message.answer == nil {
             stale.add(message.identifier, message.numbering, message.number)
         }
-        if isAnswer { noteClosing() }
-        rewind()
-    }
-
-    private func noteClosing() {
-        let open = inflight[front...].filter { $0.answer == nil }
-        guard let first = open.first else { return }
-        suspects = open.map { ($0.numbering, $0.number) }
-        guard open.count == 1 else { return }
-        var count = 1
-        if let closings, closings.numbering == first.numbering, closings.number == first.number {
-            count += closings.count
+        if isAnswer {
+            let open = inflight[front...].filter { $0.answer == nil }.map { ($0.numbering, $0.number) }
+            if let refused = closings.note(open) { hold.closes(at: refused.place, count: refused.count) }
         }
-        closings = (first.numbering, first.number, count)
-        guard count >= BatchSender.maximumClosings else { return }
-        clear(first)
-        refusals.add(first.numbering, first.number)
-        context.notice(
-            "closes \(queue.name)",
-            "route \(queue.name): the upstream has closed the connection \(count) times at message \(first.number); it is "
-                + "set aside once another is taken")
-        if refusals.isEverything { refusals.forget() }
-    }
-
-    /// The message was answered, one way or the other.
-    private func clear(_ message: InFlight) {
-        suspects.removeAll { $0.numbering == message.numbering && $0.number == message.number }
-        if closings?.numbering == message.numbering, closings?.number == message.number { closings = nil }
+        rewind()
     }
 
     private func rewind() {

@@ -109,7 +109,8 @@ public final class Ingest {
             answer(.success)
         }
         guard isTaken else {
-            turns.wait(for: header.sequence, key, publisher.connection)
+            // What is here already is not waited for, nor is the number of an empty batch, whose message may not be there yet.
+            if let first = new.first?.lowerBound { turns.wait(for: first, key, publisher.connection) }
             throw .storeFull
         }
         figures.duplicates += UInt64(taken.repeated)

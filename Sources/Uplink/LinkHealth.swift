@@ -7,27 +7,27 @@ import Store
 /// write or a missed ping; until the next acknowledgement.
 struct LinkHealth {
     private(set) var state = RouteLink.State.down
-    /// From sending to acknowledgement; 0 before the first.
-    private(set) var smoothedMilliseconds = 0.0
-    /// `smoothedMilliseconds` is only the connection's own time, which counts several round trips.
-    private var isGuess = true
+    /// From sending to acknowledgement.
+    private var answers = SmoothedTime()
+    /// The connection's own time, which counts several round trips: before the first acknowledgement nothing better is known.
+    private var guess = 0.0
+    /// From sending to acknowledgement; 0 where nothing is known.
+    var smoothedMilliseconds: Double { answers.isEmpty ? guess : answers.milliseconds }
     /// What the log decides by: before the first acknowledgement the link has the benefit of the doubt.
-    var settlingMilliseconds: Double { isGuess ? 0 : smoothedMilliseconds }
+    var settlingMilliseconds: Double { answers.milliseconds }
     private var lastAnswer = Instant(nanoseconds: 0)
 
     /// `roundTrip` is the connection's own first sample.
     mutating func connected(_ now: Instant, roundTrip: Duration?) {
         state = .healthy
         lastAnswer = now
-        if isGuess, let roundTrip { smoothedMilliseconds = Self.milliseconds(roundTrip) }
+        if let roundTrip { guess = Double(roundTrip.nanoseconds) / 1_000_000 }
     }
 
     mutating func disconnected() { state = .down }
 
     mutating func acknowledged(_ now: Instant, sentAt: Instant) {
-        let sample = Self.milliseconds(now - sentAt)
-        smoothedMilliseconds = isGuess ? sample : smoothedMilliseconds * 0.875 + sample * 0.125
-        isGuess = false
+        answers.add(now - sentAt)
         lastAnswer = now
         if state == .doubt { state = .healthy }
     }
@@ -47,6 +47,4 @@ struct LinkHealth {
     mutating func check(_ now: Instant, oldestSent: Instant?) {
         if let moment = doubtAt(oldestSent: oldestSent), now >= moment { state = .doubt }
     }
-
-    private static func milliseconds(_ duration: Duration) -> Double { Double(duration.nanoseconds) / 1_000_000 }
 }

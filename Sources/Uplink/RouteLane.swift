@@ -126,5 +126,6 @@ extension RouteSender {
     /// Each message by itself: a byte is a byte.
     var wireRatio: Double { 1 }
     var isInTheMiddle: Bool { false }
+    func mayRelease(_ identifier: UInt16, _ now: Instant) -> Bool { false }
     func adapt(pace: Double?, linkTime: Duration) {}
 }

@@ -3,7 +3,7 @@ import EventLoop
 import MQTT
 import Store
 
-/// Sends one route's messages over the uplink's connection: `BatchSender` or `EachSender`. The uplink calls; the sender
+/// Sends one route's messages over the uplink's connection: `BatchSender`, `EachSender` or `ExactlyOnceSender`. The uplink calls; the sender
 /// answers whether it has something to send, sends one PUBLISH at a time, and hears what became of it.
 protocol RouteSender: AnyObject {
     var queue: RouteQueue { get }
@@ -24,6 +24,8 @@ protocol RouteSender: AnyObject {
     func isDue(_ now: Instant) -> Bool
     /// Sends one PUBLISH and returns its bytes; nil: there was nothing to send after all.
     func send(_ now: Instant) -> Int?
+    /// PUBREC came. False: it isn't this route's.
+    func mayRelease(_ identifier: UInt16, _ now: Instant) -> Bool
     /// The upstream has answered a PUBLISH. Returns when that was sent, nil where it isn't this route's.
     func didAcknowledge(_ identifier: UInt16, _ reason: ReasonCode, _ now: Instant) -> Instant?
     /// When `isDue` may turn true without anything else happening; nil: never.
@@ -42,10 +44,10 @@ protocol RouteSender: AnyObject {
 
 /// Why a route sends nothing for a while.
 struct Hold {
-    /// For a connection to an upstream that takes QoS 0 alone; nil where it takes more.
-    init?(server: Connack?) {
-        guard server?.maximumQoS == .atMostOnce else { return nil }
-        reason = .noAcknowledgements
+    /// For a connection to an upstream that doesn't take the QoS; nil where it does.
+    init?(server: Connack?, qos: QoS = .atLeastOnce) {
+        guard let server, server.maximumQoS < qos else { return nil }
+        reason = server.maximumQoS == .atMostOnce ? .noAcknowledgements : .noExactlyOnce
         until = .distantFuture
     }
 
@@ -61,6 +63,8 @@ struct Hold {
         case refused(ReasonCode)
         /// The upstream takes QoS 0 alone, which acknowledges nothing.
         case noAcknowledgements
+        /// It takes no QoS 2.
+        case noExactlyOnce
         /// It closes the connection at each message that waits.
         case closes
         /// Ten messages in a row were refused one by one.
@@ -75,6 +79,7 @@ struct Hold {
         case .noReceiver: "no receiver"
         case .refused(let code): "the upstream answers: \(code.name)"
         case .noAcknowledgements: "the upstream allows only QoS 0, which acknowledges nothing"
+        case .noExactlyOnce: "the upstream allows no QoS 2"
         case .closes: "the upstream closes the connection at what it is sent"
         case .refusesEverything: "the receiver refuses everything"
         }
@@ -96,6 +101,10 @@ final class SendingContext {
     var acknowledgedMessages: UInt64 = 0
     /// Messages of QoS 2 that went at QoS 1.
     var downgradedMessages: UInt64 = 0
+    /// The address that is connected, or tried.
+    var url = ""
+    /// There may be something to send.
+    var wake: () -> Void = {}
     var onNotice: ((String) -> Void)?
     private var notices: [String: Instant] = [:]
     private static let silence: Duration = .seconds(600)
@@ -123,12 +132,27 @@ final class SendingContext {
 
 /// Messages that the upstream refused one by one. They are set aside for good only once the upstream has accepted another:
 /// until then it may be that it refuses everything (a receiver that is too old, a wrong permission).
+///
+/// A closed connection says less than a Reason Code: an upstream that closed at everything, and was then mended, had nothing
+/// against these messages. So they go once more when it accepts another, late rather than lost.
 struct Refusals {
-    private(set) var pending: [(numbering: Numbering, number: UInt64, reason: ReasonCode)] = []
+    struct Refused {
+        var numbering: Numbering
+        var number: UInt64
+        var reason: ReasonCode
+        /// By an answer; else by closing the connection.
+        var isSaid: Bool
+    }
+
+    private(set) var pending: [Refused] = []
+    /// Went once more since the upstream accepts: refused again, they are refused.
+    private var tried: [Closings.Place] = []
     static let maximum = 10
 
-    mutating func add(_ numbering: Numbering, _ number: UInt64, _ reason: ReasonCode = .unspecifiedError) {
-        pending.append((numbering, number, reason))
+    mutating func add(
+        _ numbering: Numbering, _ number: UInt64, _ reason: ReasonCode = .unspecifiedError, isSaid: Bool = true
+    ) {
+        pending.append(Refused(numbering: numbering, number: number, reason: reason, isSaid: isSaid))
     }
 
     func contains(_ numbering: Numbering, _ number: UInt64) -> Bool {
@@ -138,10 +162,24 @@ struct Refusals {
     var isEverything: Bool { pending.count >= Self.maximum }
 
     /// The upstream accepted something: what it refused before is refused.
-    mutating func settle(in queue: RouteQueue) {
-        for refused in pending { queue.refuse(refused.numbering, number: refused.number, reason: refused.reason) }
+    /// - Returns: whether some go once more, from the queue's beginning.
+    mutating func settle(in queue: RouteQueue) -> Bool {
+        var again: [Closings.Place] = []
+        for refused in pending {
+            let wasTried = tried.contains { $0.number == refused.number && $0.numbering == refused.numbering }
+            if refused.isSaid || wasTried {
+                queue.refuse(refused.numbering, number: refused.number, reason: refused.reason)
+            } else {
+                again.append((refused.numbering, refused.number))
+            }
+        }
         pending.removeAll()
+        if !again.isEmpty { tried = again }
+        return !again.isEmpty
     }
 
-    mutating func forget() { pending.removeAll() }
+    mutating func forget() {
+        pending.removeAll()
+        tried.removeAll()
+    }
 }

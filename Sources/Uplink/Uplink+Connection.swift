@@ -52,6 +52,7 @@ extension Uplink {
         // A pause may still be saying goodbye.
         guard !client.isActive else { return }
         isWaiting = false
+        context.url = url
         let address = addresses[reconnection.address]
         client.connect(to: address.endpoint, through: layers(to: address))
         noteState()
@@ -66,14 +67,16 @@ extension Uplink {
 
     /// The connection, or the attempt at one, is over.
     private func failed(_ failure: MQTTClientError, wasConnected: Bool, wasUseful: Bool) {
+        failedAddress = reconnection.address
         if let index = redirection(failure), reconnection.redirect(to: index) {
             self.failure = "the upstream sends us to \(addresses[index].url)"
             return schedule(.zero)
         }
-        failed(verdict(failure), wasConnected: wasConnected, wasUseful: wasUseful)
+        failed(verdict(failure, wasConnected: wasConnected), wasConnected: wasConnected, wasUseful: wasUseful)
     }
 
     private func failed(_ verdict: Verdict, wasConnected: Bool, wasUseful: Bool) {
+        failedAddress = reconnection.address
         let wait = reconnection.failed(
             wasConnected: wasConnected, wasUseful: wasUseful, isForGood: verdict.isForGood && !wasUseful,
             random: context.random())
@@ -94,9 +97,19 @@ extension Uplink {
                 Verdict(text: "another client took the session over"), wasConnected: true, wasUseful: wasUseful)
         }
         isContested = true
+        failedAddress = reconnection.address
         failure = contestedText
-        context.notice("contested", contestedText)
         schedule(reconnection.longest(random: context.random()))
+    }
+
+    /// The other client is gone, if this connection lasts.
+    private func awaitPeace(_ connection: UInt64) {
+        loop.schedule(after: Self.peace) { [weak self] in
+            guard let self, client.isConnected, connections == connection else { return }
+            isContested = false
+            failure = nil
+            onState?(state)
+        }
     }
 
     private var contestedText: String { "another client uses the client identifier \(options.clientIdentifier)" }
@@ -113,7 +126,7 @@ extension Uplink {
 
     /// The connection that stands, or the last one, was of use: who tells people of links waits for that after one that
     /// wasn't.
-    public var isProven: Bool { isUseful || reconnection.uselessConnections == 0 }
+    public var isProven: Bool { !isContested && (isUseful || reconnection.uselessConnections == 0) }
 }
 
 extension Uplink: MQTTClientDelegate {
@@ -123,6 +136,7 @@ extension Uplink: MQTTClientDelegate {
         lastProgress = loop.now
         isUseful = false
         failure = isContested ? contestedText : nil
+        if isContested { awaitPeace(connections) }
         health.connected(loop.now, roundTrip: client.lastRoundTrip)
         flightWindow.reset()
         let node = connack.userProperties.first { $0.name == "roost-node" }.map { Array($0.value.utf8) }
@@ -179,6 +193,14 @@ extension Uplink: MQTTClientDelegate {
         lastProgress = loop.now
         if !reason.isError { proveUseful() }
         pumpSoon()
+    }
+
+    public func client(_ client: MQTTClient, mayRelease identifier: UInt16) {
+        guard lanes.contains(where: { $0.sender.mayRelease(identifier, loop.now) }) else {
+            return client.release(identifier)
+        }
+        lastProgress = loop.now
+        proveUseful()
     }
 
     public func client(_ client: MQTTClient, didReceive publish: PublishView) {

@@ -92,6 +92,12 @@ extension Uplink {
 
     // MARK: - An upstream that takes nothing
 
+    /// Since when nothing was acknowledged, or left for the network, of what is sent; nil: nothing is unanswered.
+    public var unansweredSince: Instant? {
+        guard client.isConnected, let oldestSent else { return nil }
+        return max(oldestSent, lastProgress)
+    }
+
     /// When the connection is given up unless something is acknowledged, or leaves for the network, before.
     var stuckAt: Instant? {
         guard let oldestSent else { return nil }

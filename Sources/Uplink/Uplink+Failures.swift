@@ -10,7 +10,8 @@ extension Uplink {
         var isForGood = false
     }
 
-    func verdict(_ failure: MQTTClientError) -> Verdict {
+    /// - Parameter wasConnected: a CONNACK had come.
+    func verdict(_ failure: MQTTClientError, wasConnected: Bool) -> Verdict {
         switch failure {
         case .refused(let reason, let text):
             var verdict = refusal(reason)
@@ -18,6 +19,12 @@ extension Uplink {
             return verdict
         case .connectTimeout:
             return Verdict(text: "connected, but no CONNACK came in time; is an MQTT broker there?")
+        case .protocolError(let error) where !wasConnected:
+            return Verdict(text: "what answers there doesn't speak MQTT; is it the right port? (\(error))")
+        case .closedByPeer, .connectionLost:
+            return Verdict(
+                text: wasConnected
+                    ? "\(failure)" : "\(failure), without a CONNACK; is an MQTT broker there, and not one for TLS?")
         case .protocolError(let error):
             return Verdict(text: "what came is not the MQTT that an upstream may send: \(error)")
         case .serverDisconnected(let reason, _) where reason == .useAnotherServer || reason == .serverMoved:

@@ -80,8 +80,7 @@ extension Uplink {
 
     private func notePacing(_ now: Instant) {
         guard client.pacer?.egress != nil else { return }
-        let sample = Double((client.departure() - now).nanoseconds) / 1_000_000
-        pacingMilliseconds = pacingMilliseconds * 0.875 + sample * 0.125
+        pacing.add(client.departure() - now)
     }
 
     var oldestSent: Instant? { senders.compactMap(\.oldestSent).min() }
@@ -93,7 +92,7 @@ extension Uplink {
             let isOpen = lane.isOpen(now)
             let link = RouteLink(
                 state: isOpen ? health.state : .down,
-                smoothedMilliseconds: health.settlingMilliseconds + pacingMilliseconds,
+                smoothedMilliseconds: health.settlingMilliseconds + pacing.milliseconds,
                 hasRoom: isOpen && lane.sender.hasRoom && mayFly(lane))
             let queue = lane.sender.queue
             if queue.link != link { queue.link = link }

@@ -80,8 +80,8 @@ public final class Uplink {
     let lanes: [RouteLane]
     var fairShare: FairShare
     var flightWindow = FlightWindow()
-    /// Smoothed: how long a PUBLISH waits here for `egress_rate`.
-    var pacingMilliseconds = 0.0
+    /// How long a PUBLISH waits here for `egress_rate`.
+    var pacing = SmoothedTime()
     var isPumpDue = false
     var wake = Timer.none
     var wakeAt: Instant?
@@ -93,6 +93,8 @@ public final class Uplink {
     public internal(set) var since: Instant
     /// What went wrong with the connection last; nil: nothing since it was made.
     var failure: String?
+    /// Which of `addresses` that was.
+    var failedAddress = 0
     /// Told when `state` has changed.
     public var onState: ((State) -> Void)?
     /// One line for the log.
@@ -134,7 +136,10 @@ public final class Uplink {
                 senders.append(
                     try BatchSender(queue: queue, options: route, context: context, storeTime: storeTime))
             case .each:
-                senders.append(try EachSender(queue: queue, options: route, context: context, storeTime: storeTime))
+                senders.append(
+                    route.qos == .exactlyOnce
+                        ? try ExactlyOnceSender(queue: queue, options: route, context: context, storeTime: storeTime)
+                        : try EachSender(queue: queue, options: route, context: context, storeTime: storeTime))
             }
         }
         self.options = options
@@ -160,6 +165,7 @@ public final class Uplink {
         fairShare = FairShare(senders.map(\.priority))
         since = loop.now
         client.delegate = self
+        context.wake = { [weak self] in self?.pumpSoon() }
         for sender in senders {
             sender.queue.onReadable = { [weak self, weak sender] in
                 sender?.queueIsReadable()
@@ -182,6 +188,9 @@ public final class Uplink {
             ingress: bucket(options.ingressBitsPerSecond, options.ingressBurstBits))
     }
 
+    /// Topic Aliases that we use at most: a route in batches has one topic, one that sends each message has its devices'.
+    private static let topicAliases: UInt16 = 64
+
     private static func clientOptions(_ options: UplinkOptions) -> MQTTClient.Options {
         var client = MQTTClient.Options()
         client.clientIdentifier = Array(options.clientIdentifier.utf8)
@@ -192,7 +201,9 @@ public final class Uplink {
         client.username = options.username
         client.password = options.password
         client.sendMaximum = options.inflight
+        client.outboundTopicAliases = topicAliases
         client.automaticAcknowledgement = false
+        client.automaticRelease = false
         return client
     }
 
@@ -224,8 +235,10 @@ public final class Uplink {
         failure ?? refusedSubscriptions.first ?? senders.lazy.compactMap { $0.holding?.text }.first
     }
 
-    /// The address that is connected, or tried.
-    public var url: String { addresses[reconnection.address].url }
+    /// The address that is connected or tried; while something is wrong, the one that `error` is about.
+    public var url: String {
+        addresses[failure == nil || client.isConnected ? reconnection.address : failedAddress].url
+    }
 
     public var figures: Figures {
         Figures(

@@ -82,6 +82,8 @@ public struct RouteOptions: Sendable {
     public var topic: String
     /// In `each` mode false lets messages with QoS 0 go at QoS 0.
     public var storesQoS0: Bool
+    /// In `each` mode: exactly once over whatever happens to this node, or at least once.
+    public var qos = QoS.atLeastOnce
     /// In `each` mode on MQTT 5: User Property `t` with the time of receipt.
     public var stamp: Bool
     /// The most that the route's backlog takes, bits a second on the wire; 0: no limit of its own. See `ReplayLimit`.

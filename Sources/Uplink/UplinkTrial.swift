@@ -138,9 +138,11 @@ final class UplinkTrial: MQTTClientDelegate {
     func client(_ client: MQTTClient, didConnect connack: Connack) {
         var limits = ["Receive Maximum \(connack.receiveMaximum)"]
         if let size = connack.maximumPacketSize { limits.append("Maximum Packet Size \(size)") }
-        if connack.maximumQoS == .atMostOnce { limits.append("QoS 0 alone") }
-        let isUsable = connack.maximumQoS != .atMostOnce
-        end(isUsable, uplink.options.version == .v5 ? "accepted: \(limits.joined(separator: ", "))" : "accepted")
+        guard connack.maximumQoS != .atMostOnce else {
+            end(false, "accepted, but for QoS 0 alone, which acknowledges nothing: Roost needs QoS 1")
+            return client.disconnect()
+        }
+        end(true, uplink.options.version == .v5 ? "accepted: \(limits.joined(separator: ", "))" : "accepted")
         trySubscribing()
     }
 

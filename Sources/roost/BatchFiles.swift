@@ -12,7 +12,7 @@ final class BatchFiles {
         var offset: Int
         var detail: String
 
-        var text: String { "\(file), the batch at byte \(offset): \(detail)" }
+        var text: String { offset == 0 ? "\(file): \(detail)" : "\(file), the batch at byte \(offset): \(detail)" }
     }
 
     enum Step {

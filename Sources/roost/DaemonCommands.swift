@@ -5,7 +5,9 @@ struct ReloadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reload",
         abstract: "Have roostd read its configuration again; a bad file changes nothing.",
-        discussion: "EXAMPLE\n  roostd --check && roost reload")
+        discussion: "EXAMPLE\n  roostd --check && roost reload",
+        // Until roostd can.
+        shouldDisplay: false)
 
     @OptionGroup var admin: AdminOptions
 

@@ -77,6 +77,10 @@ struct QueueDocument: Decodable {
     var priority: String
     var messages: Int64
     var bytes: Int64
+    /// The route's own budget.
+    var budgetBytes: Int64?
+    /// It costs messages now.
+    var atBudget: Bool?
     var oldestSeconds: Double?
     var refused: Int64?
     var orphaned: Bool?

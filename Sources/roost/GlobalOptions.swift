@@ -3,6 +3,11 @@ enum GlobalOptions {
     private static let withValue: Set<String> = ["--socket", "--url"]
     private static let flags: Set<String> = ["--json"]
 
+    /// The parser's message under the program's name, as all our own are.
+    static func named(_ message: String) -> String {
+        message.hasPrefix("Error: ") ? "roost: " + message.dropFirst(7) : message
+    }
+
     /// The arguments with such options moved behind the command's own words, where the parser expects them.
     static func moved(_ arguments: [String]) -> [String] {
         var rest = arguments[...]

@@ -59,7 +59,9 @@ final class Importer: MQTTClientDelegate {
     var next: Int { min(inFlight.values.min() ?? tally.messages, refusedForNow ?? .max) }
 
     /// What to do where the work ended before its end.
-    private var hint: String { next == 0 ? "" : ". The first \(next) messages are done: go on with --skip \(next)" }
+    private var hint: String {
+        next == 0 ? "" : ". \(Quantities.counted(next, "message")) done: go on with --skip \(next)"
+    }
 
     // MARK: - The connection
 
@@ -99,7 +101,7 @@ final class Importer: MQTTClientDelegate {
         } else if !isLeaving {
             run.fail(.refused("interrupted" + hint))
         } else if tally.refused > 0 {
-            run.fail(.refused("the broker refused \(tally.refused) messages"))
+            run.fail(.refused("the broker refused \(Quantities.counted(tally.refused, "message"))"))
         } else {
             run.stop()
         }

@@ -8,18 +8,23 @@ struct IngestCommand: ParsableCommand {
         commandName: "ingest",
         abstract: "Receive batches beside any MQTT broker, and publish the messages inside to it.",
         discussion: """
-            Keeps its place in --state: the session's name at the broker, and what has come from each node. Several
-            copies share the work by shards (each keeps a node's memory) or by a shared subscription (order between
-            batches is not kept).
+            Keeps its place in --state: the session's name at the broker, and what has come
+            from each node. Several copies share the work by shards (each keeps a node's
+            memory) or by a shared subscription (order between batches is not kept).
+
+            What comes is taken once, by its numbers. With --qos 2 it is also published once,
+            whatever becomes of this process or its machine, for as long as the broker keeps
+            its session; should it not, a line in the log says how many messages go again.
 
             EXAMPLES
               roost ingest --url mqtt://broker:1883
-              roost ingest --url mqtt://broker:1883 --shards 00-7f --state /var/lib/roost/ingest-a
-              roost ingest --url mqtts://broker:8883 --share roost --topic '{node}/{topic}'
-              roost coverage --state ingest           what has come, seen from another terminal
+              roost ingest --url mqtt://broker:1883 --qos 2
+              roost ingest --url mqtt://broker:1883 --shards 00-7f --state ingest-a
+              roost ingest --url mqtt://broker:1883 --share roost --topic '{node}/{topic}'
+              roost coverage --state ingest        what has come, from another terminal
             """)
 
-    @Option(help: "The broker: mqtt, mqtts, ws or wss. May be repeated: tried in this order.")
+    @Option(help: "The broker, mqtt://host:port. May be repeated: tried in this order.")
     var url: [String]
 
     @Option(help: ArgumentHelp("Take these shards alone: two hex digits each.", valueName: "from-to"))
@@ -49,16 +54,20 @@ struct IngestCommand: ParsableCommand {
     @Option(help: ArgumentHelp("File that holds the password.", valueName: "file"))
     var passwordFile: String?
 
-    @Option(help: ArgumentHelp("PEM file of certificate authorities; default: the system's.", valueName: "file"))
+    // Refused until uplinks have TLS.
+    @Option(help: .hidden)
     var ca: String?
 
-    @Option(help: ArgumentHelp("Our certificate, PEM.", valueName: "file"))
+    @Option(help: .hidden)
     var certificate: String?
 
-    @Option(help: ArgumentHelp("Its private key, PEM.", valueName: "file"))
+    @Option(help: .hidden)
     var key: String?
 
-    @Option(help: "QoS of what is published: 1.")
+    @Option(
+        help: ArgumentHelp(
+            "QoS of what is published, whatever the devices used. 1: exactly once while this process lives, at least once "
+                + "across its sudden death; 2: exactly once, for commits of its own."))
     var qos = 1
 
     @Flag(help: "Log JSON instead of text.")
@@ -69,12 +78,13 @@ struct IngestCommand: ParsableCommand {
 
     func validate() throws {
         guard !url.isEmpty else { throw ValidationError("--url: which broker?") }
-        guard qos == 1 else {
+        guard 1...2 ~= qos else { throw ValidationError("--qos \(qos): 1 or 2") }
+        guard qos == 1 || share == nil else {
             throw ValidationError(
-                qos == 2
-                    ? "--qos 2 is not available in this version. With 1, messages come exactly once while this process lives, "
-                        + "and at least once across its sudden death."
-                    : "--qos \(qos): 1")
+                "--qos 2 and --share exclude each other: no copy of the group knows what the others have")
+        }
+        for (name, value) in [("--ca", ca), ("--certificate", certificate), ("--key", key)] where value != nil {
+            throw ValidationError("\(name): TLS is not available in this version")
         }
         guard shards == nil || share == nil else { throw ValidationError("--shards and --share exclude each other") }
         if let share, share.isEmpty || share.contains(where: { "/+#".contains($0) }) {
@@ -165,10 +175,8 @@ struct IngestConfiguration {
         if command.json { lines.insert(contentsOf: ["[log]", "format = \"json\"", ""], at: 2) }
         if let username = command.username { lines.append("username = \(quoted(username))") }
         if let file = command.passwordFile { lines.append("password_file = \(quoted(file))") }
-        let tls = [("ca", command.ca), ("certificate", command.certificate), ("key", command.key)]
-        let given = tls.compactMap { name, value in value.map { "\(name) = \(quoted($0))" } }
-        if !given.isEmpty { lines.append("tls = { \(given.joined(separator: ", ")) }") }
         lines += ["", "[[uplink.route]]", "name = \"messages\"", "filter = \"#\"", "mode = \"each\""]
+        if command.qos == 2 { lines.append("qos = 2") }
         for filter in filters { lines += ["", "[[uplink.subscribe]]", "filter = \(quoted(filter))", "qos = 1"] }
         return lines.joined(separator: "\n")
     }

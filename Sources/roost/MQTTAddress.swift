@@ -11,7 +11,7 @@ struct MQTTAddress {
 
     init(endpoint: Endpoint) { self.endpoint = endpoint }
 
-    init(url: String) throws {
+    init(url: String) throws(Failure) {
         if url.hasPrefix("unix:") {
             var path = url.dropFirst(5)
             if path.hasPrefix("//") { path = path.dropFirst(2) }

@@ -110,11 +110,11 @@ struct MQTTOptions: ParsableArguments {
         guard protocolVersion == .v5 || properties.isEmpty else {
             throw ValidationError("properties exist on MQTT 5 alone: -V mqttv5")
         }
-        _ = try address()
+        do throws(Failure) { _ = try address() } catch { throw ValidationError(error.message) }
     }
 
     /// Where to connect, and what else the URL said.
-    func address() throws -> MQTTAddress {
+    func address() throws(Failure) -> MQTTAddress {
         if let url { return try MQTTAddress(url: url) }
         if let unix { return MQTTAddress(endpoint: .unix(path: unix)) }
         var address = MQTTAddress(endpoint: .tcp(host: host ?? "localhost", port: port ?? (tls.isWanted ? 8883 : 1883)))

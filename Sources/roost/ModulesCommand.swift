@@ -5,7 +5,9 @@ struct ModulesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "modules",
         abstract: "Bridge modules: state, restarts, last error.",
-        discussion: "EXAMPLE\n  roost modules --json | jq '.[] | select(.state != \"running\")'")
+        discussion: "EXAMPLE\n  roost modules --json | jq '.[] | select(.state != \"running\")'",
+        // Until roostd starts any.
+        shouldDisplay: false)
 
     @OptionGroup var admin: AdminOptions
 

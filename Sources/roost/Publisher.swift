@@ -77,7 +77,9 @@ final class Publisher: MQTTClientDelegate {
         lines.stop()
         let open = published - acknowledged - refused
         if var failure = run.failure(for: error) {
-            if qos > .atMostOnce && open > 0 { failure.message += " (\(open) messages unacknowledged)" }
+            if qos > .atMostOnce && open > 0 {
+                failure.message += " (\(Quantities.counted(open, "message")) unacknowledged)"
+            }
             run.fail(failure)
         } else if refused > 0 {
             run.fail(Failure(code: .refused, message: ""))

@@ -36,6 +36,11 @@ enum Quantities {
         return number < 0 ? "-" + text : text
     }
 
+    /// "1 message", "1,234 messages", "2 batches".
+    static func counted(_ number: some BinaryInteger, _ thing: String) -> String {
+        "\(count(Int64(number))) \(thing)\(number == 1 ? "" : thing.hasSuffix("ch") ? "es" : "s")"
+    }
+
     private static func join(_ large: Int64, _ largeUnit: String, _ small: Int64, _ smallUnit: String) -> String {
         small == 0 ? "\(large) \(largeUnit)" : "\(large) \(largeUnit) \(small) \(smallUnit)"
     }

@@ -82,13 +82,24 @@ struct QueueCommand: ParsableCommand {
         for queue in shown {
             table.add([
                 .init("\(queue.uplink)/\(queue.route)"), .init(queue.priority),
-                .init(Quantities.count(queue.messages)), .init(Quantities.bytes(queue.bytes)),
+                .init(Quantities.count(queue.messages)), .init(size(queue)),
                 .init(queue.messages == 0 ? "-" : Quantities.duration(seconds: queue.oldestSeconds)),
                 .init(lost(queue), queue.lost?.isEmpty == false ? .red : nil),
-                .init(queue.orphaned == true ? "orphaned: its route left the file" : queue.holding ?? "", .yellow),
+                .init(state(queue), .yellow),
             ])
         }
         Terminal.say(table.text)
+    }
+
+    /// "1.2 MiB", or "1.2 MiB of 64.0 MiB" with a budget of its own.
+    private func size(_ queue: QueueDocument) -> String {
+        Quantities.bytes(queue.bytes) + (queue.budgetBytes.map { " of \(Quantities.bytes($0))" } ?? "")
+    }
+
+    private func state(_ queue: QueueDocument) -> String {
+        guard queue.orphaned != true else { return "orphaned: its route left the file" }
+        return [queue.atBudget == true ? "at its own budget" : nil, queue.holding].compactMap { $0 }
+            .joined(separator: "; ")
     }
 
     /// "3,200 evicted, 1 refused": what will never arrive.
@@ -135,7 +146,7 @@ struct QueueCommand: ParsableCommand {
     }
 
     private func drop(_ queue: QueueDocument, _ path: String) throws {
-        let what = "\(Quantities.count(queue.messages)) messages of \(queue.uplink)/\(queue.route)"
+        let what = "\(Quantities.counted(queue.messages, "message")) of \(queue.uplink)/\(queue.route)"
         guard yes || Terminal.confirms("Throw away \(what)? They will never reach the cloud.") else {
             throw Failure.refused("nothing was dropped. Without a terminal to ask on, say --yes.")
         }

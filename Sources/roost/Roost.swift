@@ -32,6 +32,17 @@ struct Roost: ParsableCommand {
         ])
 }
 
+extension Roost {
+    /// Refuses what is no command, which the parser, asked for help, would answer with 0.
+    static func know(_ word: String?) throws {
+        guard let word, !word.hasPrefix("-"), word != "help", !word.isEmpty else { return }
+        for group in configuration.groupedSubcommands {
+            for command in group.subcommands where command.configuration.commandName == word { return }
+        }
+        throw Failure.usage("there is no command \(word). See them all: roost --help")
+    }
+}
+
 @main
 enum Main {
     static func main() {
@@ -39,7 +50,9 @@ enum Main {
         // A file at its size limit (ulimit -f) is said as such.
         signal(SIGXFSZ, SIG_IGN)
         do {
-            var command = try Roost.parseAsRoot(GlobalOptions.moved(Array(CommandLine.arguments.dropFirst())))
+            let arguments = GlobalOptions.moved(Array(CommandLine.arguments.dropFirst()))
+            try Roost.know(arguments.first)
+            var command = try Roost.parseAsRoot(arguments)
             try command.run()
         } catch let failure as Failure {
             if !failure.message.isEmpty { Terminal.complain("roost: \(failure.message)") }
@@ -47,7 +60,7 @@ enum Main {
         } catch {
             // ArgumentParser says 64 (EX_USAGE); ours is 2.
             guard Roost.exitCode(for: error) == .validationFailure else { Roost.exit(withError: error) }
-            Terminal.complain(Roost.fullMessage(for: error))
+            Terminal.complain(GlobalOptions.named(Roost.fullMessage(for: error)))
             exit(Failure.Code.usage.rawValue)
         }
     }

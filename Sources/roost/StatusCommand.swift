@@ -74,8 +74,8 @@ struct StatusScreen {
             "",
             row(
                 "Clients",
-                "\(Quantities.count(status.connections)) connected, \(Quantities.count(status.sessions)) sessions, "
-                    + "\(Quantities.count(status.subscriptions)) subscriptions, "
+                "\(Quantities.count(status.connections)) connected, \(Quantities.counted(status.sessions, "session")), "
+                    + "\(Quantities.counted(status.subscriptions, "subscription")), "
                     + "\(Quantities.count(status.retained)) retained"),
             row("Messages", messages),
             row("Waiting", waiting),
@@ -110,7 +110,7 @@ struct StatusScreen {
     private var waiting: String {
         let queued = status.queued
         guard queued.messages > 0 else { return "nothing" }
-        return "\(Quantities.count(queued.messages)) messages, \(Quantities.bytes(queued.bytes)), oldest "
+        return "\(Quantities.counted(queued.messages, "message")), \(Quantities.bytes(queued.bytes)), oldest "
             + Quantities.duration(seconds: queued.oldestSeconds)
     }
 

@@ -131,13 +131,13 @@ struct StoreCommand: ParsableCommand {
                 Document.print(try Document.encode(report))
             } else {
                 let counts =
-                    "\(Quantities.count(Int64(check.messages))) messages, \(Quantities.bytes(Int64(check.bytes))), "
-                    + "\(Quantities.count(Int64(check.segments))) segments"
+                    "\(Quantities.counted(check.messages, "message")), \(Quantities.bytes(Int64(check.bytes))), "
+                    + Quantities.counted(check.segments, "segment")
                 for error in check.errors { Terminal.say(Terminal.paint(error, .red)) }
                 Terminal.say(
                     check.ok
                         ? Terminal.paint("ok", .green) + "  \(counts)"
-                        : "\(check.errors.count) faults  \(counts)")
+                        : "\(Quantities.counted(check.errors.count, "fault"))  \(counts)")
             }
             guard check.ok else { throw Failure(code: .refused, message: "") }
         }
@@ -147,8 +147,9 @@ struct StoreCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "export", abstract: "Write what waits for the cloud as batches, end to end.",
             discussion: """
-                The file is what the uplink would have sent, save that topics are as published and Message Expiry
-                Intervals as stored: `lz4 -dc` opens it, and a Roost receiver takes it and drops what it has.
+                The file is what the uplink would have sent, save that topics are as published
+                and Message Expiry Intervals as stored: `lz4 -dc` opens it, and a Roost
+                receiver takes it and drops what it has.
 
                 EXAMPLES
                   roost store export -o backlog.lz4
@@ -179,9 +180,9 @@ struct StoreCommand: ParsableCommand {
                 throw Failure.refused(Place.text(error))
             }
             let counts =
-                "\(Quantities.count(Int64(export.messages))) messages in \(Quantities.count(Int64(export.batches))) batches"
-            Terminal.complain("\(counts), \(Quantities.bytes(Int64(export.bytes)))")
+                "\(Quantities.counted(export.messages, "message")) in \(Quantities.counted(export.batches, "batch"))"
             if let route, export.batches == 0 { throw Failure.refused("nothing waits in \(route)") }
+            Terminal.complain("\(counts), \(Quantities.bytes(Int64(export.bytes)))")
         }
     }
 }

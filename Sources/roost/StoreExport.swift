@@ -17,7 +17,10 @@ struct StoreExport {
                 return
             }
             descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-            guard descriptor >= 0 else { throw Failure.refused("\(path): \(String(cString: strerror(errno)))") }
+            guard descriptor >= 0 else {
+                let advice = errno == EEXIST ? "; it is left alone: name another file, or remove it" : ""
+                throw Failure.refused("\(path): \(String(cString: strerror(errno)))\(advice)")
+            }
         }
 
         fileprivate func write(_ bytes: [UInt8]) throws {

@@ -69,7 +69,7 @@ extension StoreCommand {
             let limit = maxBatch << 20
             let contents = try BatchFiles.survey(files, limitBytes: limit)
             if let damage = contents.damage, !partial {
-                let before = "; --partial publishes the \(contents.messages) messages before it"
+                let before = "; --partial publishes the \(Quantities.counted(contents.messages, "message")) before it"
                 throw Failure.refused(
                     "\(damage.text). Nothing was published\(contents.messages > 0 ? before : "")")
             }
@@ -108,7 +108,7 @@ extension StoreCommand {
                 return
             }
             guard ok || tally.messages > 0 else { return }
-            var parts = ["\(Quantities.count(Int64(tally.acknowledged))) messages published and acknowledged"]
+            var parts = ["\(Quantities.counted(tally.acknowledged, "message")) published and acknowledged"]
             if tally.refused > 0 { parts.append("\(Quantities.count(Int64(tally.refused))) refused") }
             if tally.expired > 0 { parts.append("\(Quantities.count(Int64(tally.expired))) left out, expired since") }
             if tally.skipped > 0 { parts.append("\(Quantities.count(Int64(tally.skipped))) passed over") }

@@ -8,8 +8,8 @@ extension StoreCommand {
             commandName: "repair",
             abstract: "Save what is readable of a damaged database into a new one; roostd must be stopped.",
             discussion: """
-                The damaged file stays beside as roost.db.broken-N. What is lost is printed by stream and number, and far
-                ends are told of it as gaps.
+                The damaged file stays beside as roost.db.broken-N. What is lost is printed by
+                stream and number, and far ends are told of it as gaps.
 
                 EXAMPLE
                   systemctl stop roostd && roost store repair --data /var/lib/roost
@@ -55,8 +55,8 @@ extension StoreCommand {
             progress.end()
             if json { return Document.print(try Document.encode(document(report))) }
             Terminal.say(
-                "Saved: \(Quantities.count(Int64(report.messages))) messages, "
-                    + "\(Quantities.bytes(Int64(report.bytes))), \(Quantities.count(Int64(report.segments))) segments")
+                "Saved: \(Quantities.counted(report.messages, "message")), "
+                    + "\(Quantities.bytes(Int64(report.bytes))), \(Quantities.counted(report.segments, "segment"))")
             for (table, rows) in report.rows.sorted(by: { $0.key < $1.key }) {
                 Terminal.say("       \(table): \(rows)")
             }
@@ -90,8 +90,8 @@ extension StoreCommand {
             commandName: "compact",
             abstract: "Give the database's free space back to the file system; roostd must be stopped.",
             discussion: """
-                Roost reuses what was drained, so this is only for those who want the space for something else. It needs
-                room for a second copy of what is stored.
+                Roost reuses what was drained, so this is only for those who want the space for
+                something else. It needs room for a second copy of what is stored.
 
                 EXAMPLE
                   systemctl stop roostd && roost store compact --data /var/lib/roost

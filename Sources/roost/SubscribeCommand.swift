@@ -9,16 +9,18 @@ struct SubscribeCommand: ParsableCommand {
         abstract: "Subscribe, and print messages as fast as they come.",
         discussion: """
             FORMAT (-F)
-              %t topic  %p payload  %x %X payload in hex  %l its length  %q QoS  %r retain  %m identifier
-              %j JSON  %J JSON with the payload as JSON  %I time  %U Unix time  %% a percent sign
-              %C content type  %R response topic  %D correlation data  %E expiry  %F payload format
+              %t topic  %p payload  %x %X payload in hex  %l its length  %q QoS  %r retain
+              %m identifier  %j JSON  %J JSON with the payload as JSON  %I time
+              %U Unix time  %% a percent sign
+              %C content type  %R response topic  %D correlation data  %E expiry
+              %F payload format
               %P user properties  %S subscription identifier  @X strftime  \\n \\t \\0 \\\\
 
             EXAMPLES
               roost sub -t 'plant/#' -v
               roost sub -t 'plant/+/temperature' -F '%I %t %p'
-              roost sub -t 'alarms/#' -q 1 -c -i desk     what came meanwhile, too
-              roost sub -t state -C 1 -W 5                one message, or exit code 1 after 5 s
+              roost sub -t 'alarms/#' -q 1 -c -i desk  what came meanwhile, too
+              roost sub -t state -C 1 -W 5           one message, or exit code 1 after 5 s
             """,
         helpNames: .long)
 

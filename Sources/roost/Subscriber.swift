@@ -100,7 +100,7 @@ final class Subscriber: MQTTClientDelegate {
 
     private func timedOut() {
         if let limit, printed < limit {
-            run.failAndDisconnect(.refused("\(printed) of \(limit) messages came in time"))
+            run.failAndDisconnect(.refused("\(printed) of \(Quantities.counted(limit, "message")) came in time"))
         } else if run.client.isActive {
             run.client.disconnect()
         } else {

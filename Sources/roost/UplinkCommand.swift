@@ -8,9 +8,9 @@ struct UplinkCommand: ParsableCommand {
         discussion: """
             EXAMPLES
               roost uplink
-              roost uplink pause cloud          send nothing until `resume`; messages are stored
-              roost uplink flush                send what waits for its batch to fill, now
-              roost uplink test cloud           try its addresses, login and rights, step by step
+              roost uplink pause cloud     send nothing until `resume`; messages are stored
+              roost uplink flush           send what waits for its batch to fill, now
+              roost uplink test cloud      try its addresses, login and rights, step by step
             """,
         subcommands: [List.self, Pause.self, Resume.self, Flush.self, Test.self], defaultSubcommand: List.self)
 

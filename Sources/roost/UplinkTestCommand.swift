@@ -6,8 +6,9 @@ extension UplinkCommand {
             commandName: "test",
             abstract: "Try an uplink's addresses, login and rights, step by step.",
             discussion: """
-                The running daemon tries it, beside the uplink's own connection and under a client identifier of its own
-                (`-test` behind the uplink's), so that nothing is disturbed. It publishes one empty batch.
+                The running daemon tries it, beside the uplink's own connection and under a
+                client identifier of its own (`-test` behind the uplink's), so that nothing is
+                disturbed. It publishes one empty batch.
 
                 EXAMPLE
                   roost uplink test cloud

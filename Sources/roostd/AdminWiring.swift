@@ -69,7 +69,8 @@ final class AdminWiring {
             let bound = try server.listen(endpoint, on: network, access: access)
             logger.log(.info, "administered at \(bound)")
         } catch {
-            throw Daemon.Failure(exitCode: 2, message: "admin: \(error)")
+            let key = if case .unix = endpoint { "admin.socket" } else { "admin.http" }
+            throw Daemon.Failure(exitCode: 2, message: error.listening(key))
         }
     }
 

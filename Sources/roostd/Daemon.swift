@@ -112,7 +112,7 @@ final class Daemon {
                 listeners.append(opened)
                 logger.log(.info, "listening on \(opened.endpoint)\(door.speaksTLS ? " with TLS" : "")")
             } catch {
-                throw Failure(exitCode: 2, message: "\(error)")
+                throw Failure(exitCode: 2, message: error.listening("listener.bind"))
             }
         }
         admin.becomeReady()
@@ -180,6 +180,8 @@ final class Daemon {
             guard open == 0 else { return }
             log.close(broker.routes.flatMap { $0.queue.endOfRun() }) { [loop] in loop.stop() }
         }
+        // That they close now is no news of the links.
+        for uplink in uplinks { uplink.onState = nil }
         for uplink in uplinks { uplink.stop(within: min(.seconds(2), settings.shutdown / 2), then: closed) }
         closed()
     }

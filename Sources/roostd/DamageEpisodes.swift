@@ -23,7 +23,7 @@ final class DamageEpisodes {
             last = loop.now
             logger.log(
                 isNews ? .error : .debug,
-                "\(messages) messages are damaged on the disk and set aside; far ends hear of the gap. "
+                "\(messages) \(messages == 1 ? "message is" : "messages are") damaged on the disk and set aside; far ends hear of the gap. "
                     + "`roost store check` verifies the rest")
         }
     }

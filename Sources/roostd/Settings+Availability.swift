@@ -20,8 +20,11 @@ extension Settings {
         refuse("access.jwt", !access.jwt.keyFile.isEmpty, "JWTs are")
         refuse("access.user", !access.users.isEmpty, "users are")
         refuse("module", !modules.isEmpty, "bridge modules are")
-        for (number, uplink) in uplinks.enumerated() {
-            refuse("uplink.\(number).urls", uplink.urls.contains { $0.usesWebSocket }, "WebSocket is")
+        for uplink in uplinks {
+            for url in uplink.urls where url.usesWebSocket {
+                lines.append(
+                    "uplink \(uplink.name): \(url): WebSocket is not available in this version; use mqtt:// or mqtts://")
+            }
         }
         return lines
     }
@@ -39,6 +42,7 @@ extension Settings {
         for uplink in uplinks {
             let key = "uplink \(uplink.name)"
             note("\(key): twin", uplink.twin)
+            note("\(key): tls", uplink.tls != UplinkTLSSettings())
         }
         return lines
     }

@@ -60,6 +60,7 @@ extension RouteOptions {
             mode: settings.mode == .batch ? .batch : .each, batchBytes: settings.batch.bytes,
             batchDelay: settings.batch.delay, level: level, eager: settings.batch.eager, topic: settings.topic,
             storesQoS0: settings.storeQoS0, stamp: settings.stamp)
+        qos = settings.qos == 2 ? .exactlyOnce : .atLeastOnce
         replayBitsPerSecond = settings.replayBitsPerSecond
         windows = settings.window.map { SendingWindow(startMinute: $0.startMinute, endMinute: $0.endMinute) }
     }

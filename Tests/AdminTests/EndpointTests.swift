@@ -56,9 +56,10 @@ import Testing
         #expect(
             try node.get("/queue")
                 == #"[{"uplink":"cloud","route":"plant","priority":"high","messages":2,"bytes":\#(bytes),"#
-                + #""oldest_seconds":12.5,"refused":0,"orphaned":false,"lost":{},"holding":null},"#
+                + #""budget_bytes":null,"at_budget":false,"oldest_seconds":12.5,"refused":0,"orphaned":false,"lost":{},"holding":null},"#
                 + #"{"uplink":"cloud","route":"a/+/b","priority":"high","messages":0,"bytes":0,"#
-                + #""oldest_seconds":null,"refused":0,"orphaned":false,"lost":{},"holding":null}]"# + "\n")
+                + #""budget_bytes":null,"at_budget":false,"oldest_seconds":null,"refused":0,"orphaned":false,"lost":{},"holding":null}]"#
+                + "\n")
         #expect(
             try node.get("/status").contains(
                 #""queued":{"messages":2,"bytes":\#(bytes),"oldest_seconds":12.5}"#))
@@ -223,7 +224,7 @@ import Testing
         }
         #expect(uplink.told == ["flush", "pause", "resume"])
         #expect(try node.bench.ask("POST", "/uplink/cloud/stop").status == 404)
-        #expect(try node.bench.ask("POST", "/uplink/other/pause").body.contains("no uplink other; there are cloud"))
+        #expect(try node.bench.ask("POST", "/uplink/other/pause").body.contains("no uplink other. There is: cloud"))
     }
 
     @Test func logLevelsReloadAndModules() throws {

@@ -62,7 +62,7 @@ import Testing
         }
 
         let line =
-            "uplink cloud has been down for 1 h: connection refused: cloud.example:1883; "
+            "uplink cloud to mqtt://cloud.example:1883 has been down for 1 h: connection refused: cloud.example:1883; "
             + "the oldest message has waited 1 h"
         #expect(try node.get("/health") == "{\"status\":\"degraded\",\"reasons\":[\"\(line)\"]}\n")
         #expect(try node.get("/status").contains(#""since_seconds":3605,"error":"connection refused"#))
@@ -72,6 +72,44 @@ import Testing
         uplink.report.error = nil
         node.admin.uplinkStateChanged()
         #expect(try node.get("/health") == Self.fine)
+    }
+
+    /// One line in the log an episode, which is over once half of the budget is free.
+    @Test func aRouteAtItsOwnBudgetIsNamed() throws {
+        let node = try Node(directory.path, routeBudget: 100_000)
+        var lines: [String] = []
+        node.broker.logger = { _, line in lines.append(line) }
+        func fill() {
+            for _ in 0..<12 {
+                node.publish("plant/1", String(repeating: "x", count: 20_000))
+                node.pass(.seconds(2))
+            }
+        }
+        let line = "route cloud/plant is at its own budget (uplink.route.budget): it loses its oldest"
+        node.publish("plant/1", "x")
+        node.pass(.seconds(2))
+        #expect(try node.get("/queue").contains(#""budget_bytes":100000,"at_budget":false,"#))
+        #expect(try node.get("/health") == Self.fine)
+
+        fill()
+
+        let evicted = try #require(node.queues[0].lost[.evicted])
+        #expect(evicted >= 8)
+        #expect(
+            try node.get("/health") == "{\"status\":\"degraded\",\"reasons\":[\"cloud/plant is at its own budget "
+                + "(uplink.route.budget) and loses its oldest: \(evicted) messages evicted since the start\"]}\n")
+        #expect(try node.get("/status").contains("cloud/plant is at its own budget"))
+        #expect(try node.get("/queue").contains(#""at_budget":true,"#))
+        let labels = #"{uplink="cloud",route="plant",priority="high"}"#
+        #expect(try node.get("/metrics").contains("\nroost_queue_at_budget\(labels) 1\n"))
+        #expect(try node.get("/metrics").contains("\nroost_queue_budget_bytes\(labels) 100000\n"))
+        #expect(lines == [line])
+
+        node.queues[0].dropAll()
+        #expect(try node.get("/health") == Self.fine)
+        #expect(try node.get("/metrics").contains("\nroost_queue_at_budget\(labels) 0\n"))
+        fill()
+        #expect(lines == [line, line])
     }
 
     @Test(arguments: [
@@ -84,6 +122,32 @@ import Testing
 
         #expect(try node.get("/status").contains(text))
         #expect(try node.get("/health").contains(text) == isDegrading)
+    }
+
+    /// The connection stands, and nothing goes: rights, QoS 0 alone, an upstream that answers nothing.
+    @Test func aLinkThatIsUpAndOfNoUseIsDegraded() throws {
+        let node = try Node(directory.path)
+        let uplink = FakeUplink("cloud", .connected, since: node.bench.clock.now)
+        node.admin.uplinks = [uplink]
+        uplink.report.error = "the upstream answers: not authorized"
+        node.publish("plant/1", "x")
+        node.pass(.seconds(5))
+
+        let line =
+            "uplink cloud is connected to mqtt://cloud.example:1883, but the upstream answers: not authorized; "
+            + "the oldest message has waited 5 s"
+        #expect(try node.get("/health") == "{\"status\":\"degraded\",\"reasons\":[\"\(line)\"]}\n")
+
+        uplink.report.error = nil
+        uplink.report.unansweredSince = node.bench.clock.now
+        node.pass(.seconds(5))
+        #expect(try node.get("/health") == Self.fine)
+        node.pass(.seconds(5))
+        #expect(
+            try node.get("/health").contains(
+                "uplink cloud is connected to mqtt://cloud.example:1883, but it has acknowledged nothing for 10 s; "))
+        uplink.report.unansweredSince = nil
+        #expect(try node.get("/health") == Self.fine)
     }
 
     @Test func sessionsThatLoseMessagesAreNamed() throws {

@@ -38,11 +38,13 @@ final class Node {
     private let listener: any Listener
     private static let place = Endpoint.tcp(host: "127.0.0.1", port: 1883)
 
-    /// - Parameter routes: UPLINK/ROUTE and filter.
+    /// - Parameters:
+    ///   - routes: UPLINK/ROUTE and filter.
+    ///   - routeBudget: of each.
     init(
         _ path: String, routes: [(name: String, filter: String)] = [("cloud/plant", "plant/#")],
         options: LogOptions = LogOptions(), limits: BrokerLimits = BrokerLimits(), clock: VirtualClock = VirtualClock(),
-        access: HTTPAccess = .loopback(host: "127.0.0.1")
+        access: HTTPAccess = .loopback(host: "127.0.0.1"), routeBudget: Int64? = nil
     ) throws {
         let loop = EventLoop(clock: clock, poller: VirtualPoller())
         let database = try Database.open(path: path)
@@ -55,7 +57,7 @@ final class Node {
         let broker = Broker(log: log, state: state, limits: limits)
         queues = routes.map { route in
             RouteQueue(
-                name: route.name, evictionClass: .high, storesQoS0: true, ttl: nil, budgetBytes: nil, log: log,
+                name: route.name, evictionClass: .high, storesQoS0: true, ttl: nil, budgetBytes: routeBudget, log: log,
                 state: state)
         }
         for (route, queue) in zip(routes, queues) {

@@ -32,7 +32,7 @@ import Uplink
 
         let status = try node.get("/status")
         #expect(status.contains(#""state":"waiting","url":"mqtt://cloud:1883","since_seconds":300,"error":""#))
-        #expect(status.contains("uplink cloud has been down for 5 min: "))
+        #expect(status.contains("uplink cloud to mqtt://cloud:1883 has been down for 5 min: "))
         #expect(try node.bench.ask("POST", "/uplink/cloud/pause").status == 200)
         #expect(try node.get("/status").contains("uplink cloud is paused"))
         #expect(try node.get("/health") == "{\"status\":\"ok\",\"reasons\":[]}\n")

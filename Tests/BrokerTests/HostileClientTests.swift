@@ -7,6 +7,23 @@ import Testing
 
 /// Clients that mean harm, or have lost their senses: what they do costs them, and nobody else.
 struct HostileClientTests {
+    // MARK: Who speaks something else
+
+    @Test(arguments: [
+        (Array("GET / HTTP/1.1\r\n\r\n".utf8), "this is HTTP, and the listener speaks MQTT"),
+        ([0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3], "this is TLS, which the listener doesn't speak"),
+        ([0x8F, 0, 0, 0, 0], "reserved flags"),
+    ])
+    func itIsNamedInOneLine(_ bytes: [UInt8], _ text: String) throws {
+        let node = try Node()
+        let stranger = try node.open()
+        stranger.send(bytes)
+        node.run()
+
+        #expect(node.lines.filter { $0.contains(text) }.count == 1)
+        #expect(stranger.isClosed)
+    }
+
     // MARK: Sessions that end in the tick in which they change
 
     /// Identifiers of sessions that are gone are given again after a start: rows that such a session left behind would be

@@ -36,6 +36,7 @@ struct MemoryTests {
         let lost = 149 - (node.broker.sessions[[UInt8]("a".utf8)]?.queuedMessages ?? 0)
         #expect(node.broker.figures.dropped == UInt64(lost))
         #expect(node.lines.count { $0.contains("slow subscribers") } == 1)
+        #expect(node.lines.count { $0.hasPrefix("a reads too slowly and loses messages") } == 1)
         for client in slow { client.drop() }
         #expect(node.broker.waitingMeter.bytes == 0)
     }

@@ -72,6 +72,24 @@ struct PressureTests {
         #expect(publisher.takeAcknowledgements().count == 90)
     }
 
+    /// More than a connection may hold: QoS 0 is dropped, but not what those behind it need.
+    @Test func aTopicAliasSurvivesTheWait() throws {
+        let node = try node()
+        let publisher = try node.client("publisher")
+        let large = String(repeating: "x", count: 50_000)
+        node.store.hold = true
+        for _ in 0..<30 { publisher.publish("kept", large, .atLeastOnce) }
+        publisher.publish("kept", "dropped")
+        publisher.publish("kept", "0", alias: 1)
+
+        publisher.publish("", "1", .atLeastOnce, alias: 1)
+        node.store.hold = false
+        node.run()
+
+        #expect(!publisher.isClosed)
+        #expect(publisher.takeAcknowledgements().count == 31)
+    }
+
     @Test func aFailingStoreRefusesOnMQTT5() throws {
         let node = try node()
         let publisher = try node.client("publisher")

@@ -127,6 +127,11 @@ struct UnstoredTests {
             answers == Array(repeating: .success, count: 5)
                 + (version == .v5 ? Array(repeating: .quotaExceeded, count: 5) : []))
         #expect(node.queues["up/all"]?.messages == 5)
+        #expect(node.queues["up/all"]?.isAtBudget == true)
+        #expect(
+            node.lines.filter { $0.contains("budget") || $0.contains("takes nothing") } == [
+                "route up/all is at its own budget (uplink.route.budget): what it would have to keep is refused"
+            ])
         node.advance(by: .seconds(12))
         #expect(publisher.isClosed == (version == .v311))
     }

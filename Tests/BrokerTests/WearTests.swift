@@ -44,6 +44,30 @@ struct WearTests {
         #expect(fileStamp(file) == size)
     }
 
+    /// A client that took long over its first message, perhaps since it was just starting, is waited for again soon.
+    @Test func oneSlowAnswerIsForgotten() throws {
+        let node = try Node()
+        let subscriber = try node.client("subscriber", expiry: 3600)
+        subscriber.subscribed("t")
+        let publisher = try node.client("publisher")
+        func publish(answeredAfter duration: Duration) {
+            publisher.publish("t", "x", .atLeastOnce)
+            node.advance(by: duration)
+            for delivery in subscriber.takeDeliveries() { subscriber.acknowledge(.puback, delivery.identifier) }
+            node.run()
+        }
+        publish(answeredAfter: .seconds(5))
+        publish(answeredAfter: .milliseconds(1))
+        node.advance(by: .seconds(5))
+        let groups = node.log.submittedGroups
+
+        for _ in 0..<5 { publish(answeredAfter: .milliseconds(1)) }
+        node.advance(by: .seconds(5))
+
+        #expect(publisher.takeAcknowledgements().count == 7)
+        #expect(node.log.submittedGroups == groups)
+    }
+
     /// One client that is away costs the writes of its own messages, not of others'.
     @Test func whoIsAwayCostsOnlyTheirOwn() throws {
         let node = try Node()

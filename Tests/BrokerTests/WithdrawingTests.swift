@@ -77,6 +77,23 @@ struct WithdrawingTests {
         #expect(try payloads(node) == ["again 1", "again 2"])
     }
 
+    @Test func nothingWaitsBehindAMessageThatIsGone() throws {
+        let node = try node()
+        let present = try node.client("present", expiry: 3600, acknowledges: true)
+        present.subscribed("kept/#", .exactlyOnce)
+        let publisher = try node.client("publisher", expiry: 3600)
+        publishAndFail(node) { publisher.publish("kept/2", "2", .exactlyOnce) }
+        node.advance(by: .seconds(7))
+        #expect(publisher.takeAcknowledgements().map(\.reason) == [.quotaExceeded])
+        node.disk.isFailing = false
+        node.run()
+
+        publisher.publish("kept/1", "1", .atLeastOnce)
+        node.advance(by: .seconds(2))
+
+        #expect(present.takeDeliveries().map(\.payload) == ["1"])
+    }
+
     @Test func afterAKillItIsGoneAsWell() throws {
         let node = try node()
         let publisher = try node.client("publisher", expiry: 3600)

@@ -145,6 +145,8 @@ final class Record: MQTTClientDelegate {
         lines.append("acknowledged \(identifier) \(reason)")
     }
 
+    func client(_ client: MQTTClient, mayRelease identifier: UInt16) { lines.append("may release \(identifier)") }
+
     func client(_ client: MQTTClient, didSubscribe identifier: UInt16, reasons: [ReasonCode]) {
         lines.append("subscribed \(identifier) \(reasons.map(\.rawValue))")
     }

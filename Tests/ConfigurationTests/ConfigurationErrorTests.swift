@@ -128,6 +128,22 @@ import Testing
             "roost.toml:6: uplink.route.ack: \"upstream\" cannot be had with keep = \"latest\": what is superseded is never acknowledged"
         ),
         (
+            "urls = [\"mqtt://h\"]\n[[uplink.route]]\nfilter = \"a\"\nqos = 2",
+            "roost.toml:6: uplink.route.qos: 2 is for mode \"each\": what comes in batches is taken once by their numbers"
+        ),
+        (
+            "urls = [\"mqtt://h\"]\n[[uplink.route]]\nfilter = \"a\"\nmode = \"each\"\nqos = 2\nsend = \"newest\"",
+            "roost.toml:7: uplink.route.qos: 2 cannot be had with send = \"newest\" or keep = \"latest\""
+        ),
+        (
+            "urls = [\"mqtt://h\"]\nsession_expiry = 0\n[[uplink.route]]\nfilter = \"a\"\nmode = \"each\"\nqos = 2",
+            "roost.toml:8: uplink.route.qos: 2 needs a session_expiry: the upstream counts by our session"
+        ),
+        (
+            "urls = [\"mqtt://h\"]\n[[uplink.route]]\nfilter = \"a\"\nmode = \"each\"\nqos = 0",
+            "roost.toml:7: uplink.route.qos: 0 is out of range (1-2)"
+        ),
+        (
             "urls = [\"mqtt://h\"]\nprotocol = 4\nroute = [{ mode = \"each\", filter = \"cmd/#\" }]\nsubscribe = [{ filter = \"cmd/{node}/#\" }]",
             "roost.toml:5: uplink.route.filter: \"cmd/#\" and the subscription \"cmd/n/#\" of this uplink have topics in common; with protocol 4 and mode \"each\" these messages would go round"
         ),

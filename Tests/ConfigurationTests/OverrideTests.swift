@@ -87,4 +87,22 @@ import Testing
         ]
         #expect(messages("", environment: environment) == [])
     }
+
+    /// Whatever else the name of the program begins is no reason not to start; what has a setting's form is meant as one.
+    @Test func namesThatAreNoSettingsAreIgnoredWithAWarning() throws {
+        let environment = [
+            "ROOST_PYTHON": "/usr/bin/python3", "ROOST_LOPS": "2", "ROOST_SHUTDOWN_SECONDS": "7",
+            "ROOST_NODE": "{ id = \"n\" }",
+        ]
+        let result = try settings("", environment: environment)
+
+        #expect(result.shutdown == .seconds(7))
+        #expect(result.node.id == "n")
+        #expect(
+            result.warnings.sorted() == [
+                "ROOST_LOPS is no setting, and is ignored; did you mean ROOST_LOOPS?",
+                "ROOST_PYTHON is no setting, and is ignored",
+            ])
+        #expect(messages("[stor]\nbudget = 1", environment: environment).count == 1)
+    }
 }

@@ -87,6 +87,56 @@ extension EndToEndTests {
             #expect(!coverage.contains(#""missing":[{"#))
         }
 
+        /// SIGKILLs of roost ingest at any moment: with `--qos 2` everything comes once, to a subscriber of ours and to
+        /// mosquitto's own. (Mosquitto lives on: over its own stop, 2.0 sends its subscribers QoS 2 messages again that they
+        /// had.)
+        @Test(.enabled(if: Programs.mosquittoSub != nil, "needs mosquitto-clients"))
+        func atQoS2KillsDoubleNothing() throws {
+            let scenario = try Scenario()
+            defer { scenario.end() }
+            let mosquitto = try Mosquitto(scenario)
+            let node = try node(scenario, "node", mosquitto)
+            let ingest = Copy(scenario, name: "ingest", beside: mosquitto, ["--qos", "2"])
+            try mosquitto.start()
+            try ingest.start()
+            // Mosquitto with unlimited inflight messages does not keep to a Receive Maximum.
+            let subscriber = LoadSubscriber(
+                scenario, receiveMaximum: 65_535, lowest: .exactlyOnce, to: mosquitto.endpoint)
+            try scenario.wait("SUBACK") { subscriber.isSubscribed }
+            let foreign = try scenario.subscribe(
+                ["-i", "foreign", "-c", "-q", "2", "-t", "load/#", "-F", "MSG %q %t %x"], to: mosquitto.port,
+                name: "foreign")
+            try node.start()
+            let isFull = environment("ROOST_FULL") != nil
+            let (count, kills) = isFull ? (20_000, 60) : (3000, 12)
+            let publishers = (0..<3).map { LoadPublisher(scenario, $0, count: count, to: node.endpoint) }
+            let total = publishers.reduce(0) { $0 + $1.count }
+
+            for kill in 1...kills {
+                try scenario.wait("part \(kill) of the load, with \(ingest.account)") {
+                    subscriber.uniqueCount >= total * kill / (kills + 2)
+                }
+                // Anywhere between a message's coming and its end.
+                var isTime = false
+                let delay = Int.random(in: 0...30, using: &scenario.random)
+                scenario.loop.schedule(after: .milliseconds(delay)) { isTime = true }
+                try scenario.wait("the moment") { isTime }
+                ingest.kill()
+                try ingest.start()
+            }
+            try scenario.waitForAll(of: publishers, at: subscriber)
+            func arrivals() -> [Substring] { foreign.lines.filter { $0.hasPrefix("MSG ") } }
+            try scenario.wait("all messages at mosquitto_sub") { Set(arrivals()).count >= total }
+
+            let ledger = Ledger(publishers, subscriber)
+            scenario.note("\(kills) kills of roost ingest: \(ledger.summary)")
+            try scenario.require(
+                ledger.isKept && subscriber.received == total, "\(subscriber.received) of \(total): \(ledger.summary)")
+            #expect(arrivals().count == total)
+            #expect(arrivals().allSatisfy { $0.hasPrefix("MSG 2 ") })
+            #expect(!ingest.account.contains("lost our session"))
+        }
+
         @Test(arguments: [[["--shards", "00-7f"], ["--shards", "80-ff"]], [["--share", "g"], ["--share", "g"]]])
         func severalCopiesShareTheWork(ways: [[String]]) throws {
             let scenario = try Scenario()

@@ -7,8 +7,8 @@ import Testing
 @Suite struct IngestConfigurationTests {
     @Test func theConfigurationLoads() throws {
         let words = [
-            "--url", "mqtts://broker:8883", "--username", "u\"x", "--password-file", "/etc/p", "--ca", "/etc/ca.pem",
-            "--shards", "3e-41", "--topic", "{node}/{topic}", "--state", "/var/lib/roost/i",
+            "--url", "mqtt://broker:1883", "--username", "u\"x", "--password-file", "/etc/p", "--shards", "3e-41",
+            "--topic", "{node}/{topic}", "--state", "/var/lib/roost/i",
         ]
         let command = try IngestCommand.parse(words)
         let text = try command.configuration().text
@@ -25,6 +25,15 @@ import Testing
         #expect(uplink.routes.map(\.mode) == [.each])
     }
 
+    @Test(arguments: [([], 1), (["--qos", "1"], 1), (["--qos", "2"], 2)])
+    func qosIsTheRoutes(words: [String], qos: Int) throws {
+        let command = try IngestCommand.parse(["--url", "mqtt://b"] + words)
+
+        let settings = try Settings.parse(Array(command.configuration().text.utf8), file: "roost.toml")
+
+        #expect(settings.uplinks.first?.routes.map(\.qos) == [qos])
+    }
+
     @Test(arguments: [
         ([], "roost/batch/#"), (["--share", "g"], "$share/g/roost/batch/#"), (["--shards", "00-ff"], "roost/batch/#"),
         (["--shards", "0A"], "roost/batch/0a/+"),
@@ -35,7 +44,10 @@ import Testing
         #expect(try command.configuration().filters == [filter])
     }
 
-    @Test(arguments: [["--shards", "5"], ["--shards", "41-40"], ["--shards", "-"], ["--share", "a/b"]])
+    @Test(arguments: [
+        ["--shards", "5"], ["--ca", "/etc/ca.pem"], ["--shards", "41-40"], ["--shards", "-"], ["--share", "a/b"],
+        ["--qos", "0"], ["--qos", "3"], ["--qos", "2", "--share", "g"],
+    ])
     func mistakesAreNamed(words: [String]) {
         #expect(throws: (any Error).self) { try IngestCommand.parse(["--url", "mqtt://b"] + words) }
     }

@@ -113,7 +113,7 @@ import Uplink
         #expect(damage.text.isEmpty || found.detail.contains(damage.text))
         let failure = #expect(throws: Failure.self) { try StoreCommand.Import.parse([file]).run() }
         #expect(failure?.code == .refused)
-        #expect(failure?.message.contains("--partial publishes the 1 messages") == true)
+        #expect(failure?.message.contains("--partial publishes the 1 message ") == true)
     }
 
     @Test func aBombIsRefusedBeforeItGrows() throws {

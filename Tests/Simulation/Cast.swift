@@ -3,7 +3,9 @@ import MQTT
 /// Who plays in every run: publishers first, then who only listens.
 enum Cast {
     static let publishers = 5
-    static let count = 12
+    static let count = 13
+    /// The crowd, which is in few runs: each has one level of a topic to itself.
+    static let crowd = 9
 
     /// Topics that a publisher at the node, or at the cloud, chooses from.
     static func topic(_ index: Int, of client: SimulatedClient) -> String {
@@ -13,6 +15,15 @@ enum Cast {
     }
 
     static func retainedTopic(_ index: Int, of client: SimulatedClient) -> String { "keep/\(client.name)/\(index)" }
+
+    /// One of the topics that a combination of the crowd gets, each another.
+    static func crowdTopic(_ index: Int) -> String {
+        "crowd/" + (0..<crowd).map { String((index + 1) >> $0 & 1) }.joined(separator: "/")
+    }
+
+    private static func crowdFilter(_ member: Int) -> String {
+        "crowd/" + (0..<crowd).map { $0 == member ? "1" : "+" }.joined(separator: "/")
+    }
 
     static func make(_ world: World, _ random: inout SimulationRandom) -> [SimulatedClient] {
         // A client that is slow, or takes little at once, is no healthy destination.
@@ -44,6 +55,20 @@ enum Cast {
             "pager", .cloud,
             listener([("alarm/#", .atLeastOnce), ("plain/#", .atLeastOnce)], persistent: true, think: 0...20))
         add("wall", .cloud, listener([("plant/#", .atLeastOnce)], persistent: false))
+        // Subscriptions that overlap: each message once, at the highest QoS of those that match.
+        add(
+            "panel", .node,
+            listener(
+                [
+                    ("plant/#", .atLeastOnce), ("plant/a", .exactlyOnce), ("+/a", .atMostOnce),
+                    ("alarm/+", .atLeastOnce),
+                ],
+                persistent: true))
+        guard world.scenario.hasCrowd else { return clients }
+        for member in 0..<crowd {
+            let qos = member % 2 == 0 ? QoS.atLeastOnce : .exactlyOnce
+            add("crew-\(member)", .node, listener([(crowdFilter(member), qos)], persistent: true))
+        }
         return clients
     }
 }

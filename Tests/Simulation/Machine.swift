@@ -26,9 +26,16 @@ final class Machine {
     /// Extra time that each of the writer's steps takes.
     var slowness: Int64 = 0
     private var wrongDates = 0
+    /// How far the wall clock is off.
+    private var misdated: Int64 = 0
+    private var isDateSettled = false
+    /// The wall clock was wrong at some time.
+    private(set) var wasMisdated = false
     /// How often the process has begun and ended.
     private(set) var starts = 0
     private(set) var sudden = 0
+    /// Its store has failed at some time.
+    var hasFailed = false
     /// The disk was found damaged after a lying sync, and another took its place.
     private(set) var replacements = 0
 
@@ -52,6 +59,7 @@ final class Machine {
     func start() {
         guard process == nil, isPowered else { return }
         starts += 1
+        world.noteStart(of: self)
         let process = RoostProcess(self)
         self.process = process
         processes.append(process)
@@ -78,6 +86,7 @@ final class Machine {
                 world.trace.note("\(name) gets a new disk")
                 disk.replace()
                 replacements += 1
+                world.tally.add(.replaced)
             } else if disk.faults.failingReads == 0 {
                 world.fail(.corruption, "\(name): \(error)")
             }
@@ -125,6 +134,7 @@ final class Machine {
         fuse = nil
         process?.die()
         sudden += 1
+        world.tally.add(.kills)
         if end == .powerLoss { isPowered = false }
         world.trace.note("\(name) \(end == .kill ? "is killed" : "loses its power")")
         world.plan(at: world.now + downFor) { [weak self] in self?.comeBack(end) }
@@ -159,9 +169,30 @@ final class Machine {
 
     /// The wall clock is wrong, and not synchronised, until each that made it wrong is over.
     func loseDate(by milliseconds: Int64, isOver: Bool = false) {
+        guard !isDateSettled else { return }
+        wasMisdated = true
         clock.wallMilliseconds += milliseconds
+        misdated += milliseconds
         wrongDates += isOver ? -1 : 1
         clock.isSynchronised = wrongDates == 0
+    }
+
+    /// The wall clock is right from here on, and shows a time in the windows of routes.
+    func settleDate(hasWindow: Bool) {
+        isDateSettled = true
+        clock.wallMilliseconds -= misdated
+        clock.isSynchronised = true
+        guard hasWindow else { return }
+        let second = clock.wallMilliseconds / 1000 % 86_400
+        let window = Scenario.Window.hours
+        guard !window.isOpen(at: Int(second)) || !window.isOpen(at: Int(second) + 1200) else { return }
+        let start = Int64(window.startMinute) * 60
+        clock.wallMilliseconds += ((start - second + 86_400) % 86_400 + 60) * 1000
+    }
+
+    /// What the clock on the wall shows at first.
+    func setWall(secondOfDay: Int64) {
+        clock.wallMilliseconds += (secondOfDay - clock.wallMilliseconds / 1000 % 86_400) * 1000
     }
 
     func writerDelay() -> Int64 { 200_000 + Int64(random.below(9)) * 100_000 + slowness }

@@ -4,6 +4,8 @@ import MQTT
 public enum Operation: Sendable {
     /// So many messages, one after the other, to one of the client's topics.
     case publish(client: Int, topic: Int, qos: QoS, count: Int, bytes: Int)
+    /// One message to each of so many topics that combinations of the crowd get.
+    case spread(client: Int, first: Int, count: Int, qos: QoS)
     /// A retained message, or (`clears`) its removal.
     case retain(client: Int, topic: Int, qos: QoS, clears: Bool)
     case leave(client: Int, SimulatedDeparture, awayMilliseconds: Int)

@@ -16,7 +16,7 @@ final class RoostProcess: Host {
     private(set) var writer: SteppedWriter?
     private(set) var log: Log?
     private(set) var broker: Broker?
-    private(set) var uplink: Uplink?
+    private(set) var uplinks: [Uplink] = []
     private(set) var ingest: Ingest?
     private(set) var queues: [RouteQueue] = []
     private var tap: ReceiverTap?
@@ -28,8 +28,12 @@ final class RoostProcess: Host {
 
     private final class Reports { weak var log: Log? }
 
+    /// Which start of its machine's this is, from 1.
+    let start: Int
+
     init(_ machine: Machine) {
         self.machine = machine
+        start = machine.starts
         loop = EventLoop(clock: machine.clock, poller: VirtualPoller())
         super.init(machine.name)
     }
@@ -47,7 +51,7 @@ final class RoostProcess: Host {
         hostNetwork.tearDown()
         loop.tearDown()
         queues = []
-        uplink = nil
+        uplinks = []
         broker = nil
         ingest = nil
         log = nil
@@ -65,7 +69,8 @@ final class RoostProcess: Host {
         let state = try database.load()
         guard isAlive else { return }
         let mailbox = Mailbox<StoreReport>(loop: loop) { [reports] in reports.log?.handle($0) }
-        let writer = SteppedWriter(StoreStep(database: database) { mailbox.post($0) }, self)
+        let tap = StoreTap(machine.world, machine.role, epoch: epoch)
+        let writer = SteppedWriter(StoreStep(database: database) { mailbox.post($0) }, tap, self)
         let log = Log(
             loop: loop, engine: writer, options: scenario.logOptions(machine.role), state: state, epoch: epoch)
         let broker = Broker(log: log, state: state, limits: scenario.limits(machine.role))
@@ -77,13 +82,19 @@ final class RoostProcess: Host {
         reports.log = log
         log.onHealth = { [unowned self, unowned broker] error in
             machine.world.trace.note("\(name): the store \(error.map { "fails: \($0)" } ?? "has recovered")")
+            if error != nil {
+                machine.hasFailed = true
+                machine.world.tally.add(.failures)
+            }
             broker.storeHealthChanged(error)
         }
         broker.logger = { [unowned self] severity, line in
             if severity >= .notice { machine.world.trace.note("\(name): \(line)") }
         }
         switch machine.role {
-        case .node: startUplink(log, broker, state)
+        case .node:
+            machine.world.model.numbers.begin(log.run.epoch, state)
+            startUplinks(log, broker, state)
         case .cloud: startIngest(log, broker, state)
         }
         let options = ListenerOptions(anonymous: .always, limits: scenario.limits(machine.role))
@@ -104,25 +115,37 @@ final class RoostProcess: Host {
         }
     }
 
-    private func startUplink(_ log: Log, _ broker: Broker, _ state: StoredState) {
-        let scenario = machine.world.scenario
-        let options = scenario.uplinkOptions(start: machine.starts)
-        for route in options.routes {
-            let queue = RouteQueue(
-                name: "cloud/\(route.name)", evictionClass: route.priority, storesQoS0: true, ttl: nil,
-                budgetBytes: nil, log: log, state: state, policy: scenario.policy(route))
-            broker.add(Route(uplink: "cloud", filter: Array("\(route.name)/#".utf8), queue: queue))
-            queues.append(queue)
+    private func startUplinks(_ log: Log, _ broker: Broker, _ state: StoredState) {
+        let world = machine.world
+        for (way, entries) in world.plan(start).uplinks.enumerated() {
+            let queues = entries.map { entry in
+                let queue = RouteQueue(
+                    name: entry.name, evictionClass: entry.options.priority, storesQoS0: entry.options.storesQoS0,
+                    ttl: entry.ttl, budgetBytes: nil, log: log, state: state, policy: entry.policy)
+                broker.add(Route(uplink: RoutePlan.uplink(way), filter: Array(entry.filter.utf8), queue: queue))
+                return queue
+            }
+            self.queues += queues
+            do throws(UplinkError) {
+                let uplink = try Uplink(
+                    options: world.scenario.uplinkOptions(way, entries.map(\.options)), loop: loop,
+                    network: hostNetwork, queues: queues, sink: broker, storeTime: { [unowned log] in log.clock.now },
+                    random: { [unowned self] in machine.jitter() }, localOffset: { _ in 0 })
+                let name = "\(name): uplink\(way > 0 ? " \(way)" : "")"
+                uplink.onNotice = { [unowned world] in world.trace.note("\(name) \($0)") }
+                uplink.onState = { [unowned world] in world.trace.note("\(name) is \($0.rawValue)") }
+                uplinks.append(uplink)
+                uplink.start()
+            } catch { world.fail(.simulation, "\(name): \(error)") }
         }
-        do throws(UplinkError) {
-            let uplink = try Uplink(
-                options: options, loop: loop, network: hostNetwork, queues: queues, sink: broker,
-                storeTime: { [unowned log] in log.clock.now }, random: { [unowned self] in machine.jitter() })
-            uplink.onNotice = { [unowned self] in machine.world.trace.note("\(name): uplink \($0)") }
-            uplink.onState = { [unowned self] in machine.world.trace.note("\(name): uplink is \($0.rawValue)") }
-            self.uplink = uplink
-            uplink.start()
-        } catch { machine.world.fail(.simulation, "\(name): \(error)") }
+        world.tally.add(.orphans, log.orphanedRoutes.count)
+    }
+
+    /// Uplinks that are not connected.
+    var unfinishedUplinks: [String] { uplinks.filter { $0.state != .connected }.map(\.options.name) }
+
+    func isConnected(_ queue: RouteQueue) -> Bool {
+        uplinks.contains { $0.state == .connected && queue.name.hasPrefix($0.options.name + "/") }
     }
 
     private func startIngest(_ log: Log, _ broker: Broker, _ state: StoredState) {
@@ -140,6 +163,7 @@ final class RoostProcess: Host {
             self.ingest = ingest
             let tap = ReceiverTap(ingest, machine.world.model)
             self.tap = tap
+            sink.receiver = tap
             broker.receiver = tap
         } catch { machine.world.fail(.simulation, "\(name): \(error)") }
     }
@@ -150,8 +174,22 @@ final class RoostProcess: Host {
         isServing = false
         machine.world.trace.note("\(name) is told to stop")
         machine.world.network.forgetListeners(of: self)
-        uplink?.stop()
         broker.shutDown()
-        log.close(broker.routes.flatMap { $0.queue.endOfRun() }, then: then)
+        let queues = queues
+        let epoch = epoch
+        let numbers = machine.world.model.numbers
+        // What the far end is about to acknowledge need not be sent again.
+        var open = uplinks.count + 1
+        let closed = { [weak broker] in
+            open -= 1
+            guard open == 0, let broker else { return }
+            log.close(broker.routes.flatMap { $0.queue.endOfRun() }) { [weak self] in
+                // A store that fails to the end has not ended in good order.
+                if self?.writer?.isFailing == false { numbers.account(queues, epoch) }
+                then()
+            }
+        }
+        for uplink in uplinks { uplink.stop(within: .seconds(2), then: closed) }
+        closed()
     }
 }

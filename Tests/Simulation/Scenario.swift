@@ -34,8 +34,33 @@ public struct Scenario: Sendable {
     var keepAlive: UInt16 = 5
     /// Route `bulk` has `send = "newest"`.
     var sendsNewest = false
-    /// Each start finds the routes in another order.
-    var reordersRoutes = false
+    /// Route `bulk` has `keep = "latest"`: of each topic the newest acknowledged message, or a newer one, arrives, and what it
+    /// took the place of is in a gap.
+    var keepsLatest = false
+    /// Route `bulk` keeps nothing at QoS 0 while its link is down: each such message is in a gap.
+    var dropsQoS0 = false
+    /// Milliseconds: route `bulk` has a `ttl`. What is older has come, or is in a gap that calls it expired.
+    var bulkTTL: Int64?
+    /// Route `alarm` has `ack = "upstream"`: an acknowledgement means that the far end has the message.
+    var acknowledgesUpstream = false
+    /// Route `bulk` has a `window`, outside which it sends nothing; the node's clock begins near one of its edges.
+    var window: Window?
+    /// 8: beside the first uplink, seven whose routes overlap with its own and each other's. Each brings every message that
+    /// its routes take, in order and once.
+    var uplinks = 1
+    /// What becomes of the routes in the configuration from one start to the next. The last start finds all that there ever
+    /// were, so that what was left behind comes too.
+    var edit = Edit.none
+    /// A crowd of persistent sessions, every combination of which gets messages of its own: far more sets than there are
+    /// streams for. Each session gets what it subscribed to, and nothing else, once at QoS 2.
+    var hasCrowd = false
+    /// Now and then a message of 20 to 60 KB: it arrives as it was, like any other, and memory stays within its bounds.
+    var hasLargeMessages = false
+    /// More goes to the node while its link is cut than its budget holds: what did not come is in gaps, number by number.
+    var overflows = false
+    /// Stores fail, and are opened again on a full disk, by the same process and by the next: nothing that was acknowledged
+    /// is lost for it.
+    var fillsWhileDown = false
     /// One way, to the cloud; clients are nearer.
     var uplinkDelayMilliseconds = 2
     /// Beyond these sets of sessions, new ones go to the mixed stream.
@@ -56,7 +81,7 @@ public struct Scenario: Sendable {
         commandQoS = random.oneIn(2) ? .atLeastOnce : .exactlyOnce
         uplinkDelayMilliseconds = random.pick([1, 2, 8, 40, 300])
         sendsNewest = random.oneIn(4)
-        reordersRoutes = random.oneIn(4)
+        drawFeatures(&random)
         switch kind {
         case .calm:
             settleMilliseconds = 20
@@ -65,13 +90,39 @@ public struct Scenario: Sendable {
             eager = true
             inflight = 100
             uplinkInflight = 100
+            // A route that is closed, a node that starts anew, and QoS 2 write.
+            window = nil
+            edit = .none
+            overflows = false
+            fillsWhileDown = false
+            hasCrowd = false
         case .narrow:
             budgetBytes = random.pick([80 << 10, 110 << 10, 1 << 30])
             sessionMessages = random.pick([5, 20, 100_000])
             refusesWhenFull = random.oneIn(4)
+            if random.oneIn(4) { bulkTTL = 3000 }
+            overflows = random.oneIn(3)
+            if overflows {
+                budgetBytes = 80 << 10
+                refusesWhenFull = false
+            }
         default: break
         }
         maximumSessionStreams = random.pick([256, 2, 0])
+        if hasCrowd { maximumSessionStreams = 256 }
+    }
+
+    private mutating func drawFeatures(_ random: inout SimulationRandom) {
+        func isDrawn(_ percent: Int) -> Bool { random.below(100) < percent }
+        keepsLatest = isDrawn(15)
+        dropsQoS0 = isDrawn(20)
+        acknowledgesUpstream = isDrawn(15)
+        if isDrawn(12) { window = random.pick(Window.allCases) }
+        if isDrawn(6) { uplinks = 8 }
+        if isDrawn(30) { edit = random.pick(Edit.allCases) }
+        hasCrowd = isDrawn(3)
+        hasLargeMessages = isDrawn(12)
+        fillsWhileDown = isDrawn(6)
     }
 
     func logOptions(_ role: Role) -> LogOptions {
@@ -99,30 +150,5 @@ public struct Scenario: Sendable {
         limits.inflight = inflight
         if role == .node { limits.sessionMessages = sessionMessages }
         return limits
-    }
-
-    func policy(_ route: RouteOptions) -> RoutePolicy {
-        RoutePolicy(
-            sendsNewestFirst: sendsNewest && route.name == "bulk", reportsGaps: route.mode == .batch,
-            blockBytes: route.mode == .batch ? route.batchBytes : 0)
-    }
-
-    /// - Parameter start: which start of the daemon this is, from 1.
-    func uplinkOptions(start: Int) -> UplinkOptions {
-        func route(_ name: String, _ priority: EvictionClass, _ mode: RouteOptions.Mode = .batch) -> RouteOptions {
-            RouteOptions(
-                name: name, priority: priority, mode: mode, batchBytes: batchBytes,
-                batchDelay: .milliseconds(batchDelayMilliseconds), level: .fast, eager: eager)
-        }
-        let routes = [
-            route("alarm", .critical), route("plant", .normal), route("bulk", .bulk), route("plain", .normal, .each),
-        ]
-        let turn = reordersRoutes ? (start - 1) % routes.count : 0
-        return UplinkOptions(
-            name: "cloud", node: "pump", urls: ["mqtt://cloud"], clientIdentifier: "pump-cloud",
-            version: uplinkVersion, keepAlive: keepAlive, heartbeat: .seconds(20), reconnectMin: .milliseconds(500),
-            reconnectMax: .seconds(4),
-            routes: Array(routes[turn...] + routes[..<turn]),
-            subscriptions: [SubscribeOptions(filter: "cmd/#", qos: commandQoS)], inflight: uplinkInflight)
     }
 }

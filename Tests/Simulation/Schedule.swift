@@ -14,19 +14,57 @@ public struct Schedule: Sendable {
         let count = random.within(30...90)
         for _ in 0..<count {
             let wait = random.pick([0, 0, 1, 5, 20, 100, 300, 1000, random.below(4000)])
-            steps.append(Step(waitMilliseconds: wait, operation: Self.operation(&random, scenario.kind)))
+            steps.append(Step(waitMilliseconds: wait, operation: Self.operation(&random, scenario)))
+        }
+        addByConstruction(&random)
+    }
+
+    /// What chance alone would seldom bring about.
+    private mutating func addByConstruction(_ random: inout SimulationRandom) {
+        func insert(_ operations: [Operation], waitMilliseconds: Int = 0) {
+            let place = random.within(0...steps.count)
+            steps.insert(
+                contentsOf: operations.map { Step(waitMilliseconds: waitMilliseconds, operation: $0) }, at: place)
+        }
+        if scenario.hasCrowd {
+            let qos = random.oneIn(2) ? QoS.atLeastOnce : .exactlyOnce
+            insert([.spread(client: random.below(3), first: random.below(512), count: 320, qos: qos)])
+        }
+        if scenario.overflows {
+            let flood = (0..<40).map { _ in
+                Operation.publish(
+                    client: random.below(3), topic: random.below(64), qos: .atLeastOnce, count: 2, bytes: 3000)
+            }
+            insert([.cut(link: 0, silently: random.oneIn(2), milliseconds: 12_000)] + flood, waitMilliseconds: 30)
+        }
+        if scenario.fillsWhileDown {
+            // No room when the failed store, and then the next process, opens the database.
+            for _ in 0..<3 {
+                let node = random.below(3) > 0
+                let room = random.pick([0, 0, 3000])
+                let end: Operation =
+                    random.oneIn(2)
+                    ? .kill(node: node, effects: random.within(1...4), downMilliseconds: 100)
+                    : .losePower(node: node, effects: random.within(1...4), downMilliseconds: 100)
+                insert([
+                    .failSyncs(node: node, count: 1), Self.publishing(&random, scenario),
+                    .fill(node: node, roomBytes: room, milliseconds: 6000), Self.publishing(&random, scenario), end,
+                ])
+            }
         }
     }
 
-    private static func operation(_ random: inout SimulationRandom, _ kind: Scenario.Kind) -> Operation {
+    private static func operation(_ random: inout SimulationRandom, _ scenario: Scenario) -> Operation {
+        let kind = scenario.kind
         let dice = random.below(100)
-        if kind == .calm || dice < 55 { return publishing(&random, kind) }
+        if kind == .calm || dice < 55 { return publishing(&random, scenario) }
         if dice < 68 { return client(&random) }
         if dice < 78 { return network(&random) }
         return machine(&random, kind)
     }
 
-    private static func publishing(_ random: inout SimulationRandom, _ kind: Scenario.Kind) -> Operation {
+    private static func publishing(_ random: inout SimulationRandom, _ scenario: Scenario) -> Operation {
+        let kind = scenario.kind
         let client = random.below(Cast.publishers)
         if kind != .calm, random.oneIn(10) {
             return .retain(
@@ -37,6 +75,10 @@ public struct Schedule: Sendable {
             kind == .calm
             ? random.pick([.atMostOnce, .atLeastOnce])
             : random.pick([.atMostOnce, .atLeastOnce, .atLeastOnce, .exactlyOnce, .exactlyOnce])
+        if scenario.hasLargeMessages, random.oneIn(12) {
+            return .publish(
+                client: client, topic: random.below(64), qos: qos, count: 1, bytes: random.within(20_000...60_000))
+        }
         let bytes = random.pick([10, 10, 40, 200, kind == .narrow ? 3000 : 900])
         return .publish(
             client: client, topic: random.below(64), qos: qos, count: random.pick([1, 1, 2, 3, 8]), bytes: bytes)

@@ -80,11 +80,15 @@ extension Schedule {
 extension Operation {
     fileprivate var size: Int {
         if case .publish(_, _, _, let count, let bytes) = self { return count + bytes / 10 }
+        if case .spread(_, _, let count, _) = self { return count }
         return 1
     }
 
     /// The same with less of it; nil: there is no less.
     fileprivate var smaller: Operation? {
+        if case .spread(let client, let first, let count, let qos) = self, count > 1 {
+            return .spread(client: client, first: first, count: count / 2, qos: qos)
+        }
         guard case .publish(let client, let topic, let qos, let count, let bytes) = self else { return nil }
         if count > 1 { return .publish(client: client, topic: topic, qos: qos, count: count / 2, bytes: bytes) }
         if bytes > 10 { return .publish(client: client, topic: topic, qos: qos, count: count, bytes: 10) }

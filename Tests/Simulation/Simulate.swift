@@ -44,18 +44,25 @@ public struct Simulate {
     private func runAll() -> Int32 {
         var failed: [(schedule: Schedule, violation: Violation)] = []
         var kinds: [Scenario.Kind: Int] = [:]
+        var tally = Tally.Sum()
+        var progress = Progress(seeds: seeds)
         for seed in first..<first + seeds {
             CurrentSeed.note(UInt64(seed))
             let schedule = Schedule(seed: UInt64(seed))
             kinds[schedule.scenario.kind, default: 0] += 1
-            guard let violation = World(schedule).run() else { continue }
-            failed.append((schedule, violation))
-            print("seed \(seed) (\(schedule.scenario.kind.rawValue)): \(violation)")
-            fflush(nil)
-            if stopsAtFailure { return 1 }
+            let world = World(schedule)
+            if let violation = world.run() {
+                failed.append((schedule, violation))
+                print("seed \(seed) (\(schedule.scenario.kind.rawValue)): \(violation)")
+                fflush(nil)
+                if stopsAtFailure { return 1 }
+            }
+            tally.add(world.tally)
+            progress.seedIsDone(failed: failed.count)
         }
+        print(tally.description)
         let text = Scenario.Kind.allCases.map { "\($0.rawValue) \(kinds[$0] ?? 0)" }.joined(separator: ", ")
-        print("\(seeds) seeds (\(text)): \(failed.count) failed")
+        print("\(seeds) seeds (\(text)): \(failed.count) failed, \(progress.rate)")
         if let worst = failed.first, shrinks { show(worst.schedule, worst.violation) }
         return failed.isEmpty ? 0 : 1
     }
@@ -78,6 +85,7 @@ public struct Simulate {
         if let violation, shrinks {
             show(schedule, violation)
         } else {
+            print("seed \(seed), \(schedule.scenario):")
             for line in world.trace.lines ?? [] { print(line) }
         }
         let verdict = violation.map { "\($0)" } ?? "every promise was kept"

@@ -7,12 +7,14 @@ final class SteppedWriter: StoreEngine {
     private static let backoff: Int64 = 1_000_000_000
 
     private let step: StoreStep
+    private let tap: StoreTap
     private unowned let process: RoostProcess
     /// When the next step is planned; nil: none is.
     private var planned: Int64?
 
-    init(_ step: StoreStep, _ process: RoostProcess) {
+    init(_ step: StoreStep, _ tap: StoreTap, _ process: RoostProcess) {
         self.step = step
+        self.tap = tap
         self.process = process
     }
 
@@ -20,6 +22,7 @@ final class SteppedWriter: StoreEngine {
     var isIdle: Bool { planned == nil }
 
     func submit(_ job: StoreJob) {
+        if case .commit(let group) = job { tap.submit(group) }
         step.submit(job)
         // On a failing disk only reads don't wait for the next attempt.
         if step.isFailing, planned != nil {

@@ -22,6 +22,11 @@ public final class World: SimulatedTime {
     let links: [SimulatedNetwork.Link]
     private var random: SimulationRandom
     public private(set) var violation: Violation?
+    public internal(set) var tally = Tally()
+    /// The routes that each start of the node found, from the first on.
+    private var plans: [RoutePlan] = []
+    /// Nothing fails any more.
+    private var isHealed = false
     /// What sessions lost to their limits or to eviction, in runs that are over.
     private(set) var lostBySessions: UInt64 = 0
     /// Since when the uplink's own session has been at the cloud.
@@ -49,6 +54,7 @@ public final class World: SimulatedTime {
             SimulatedNetwork.Link("clients to cloud", delay: 1_000_000, jitter: 2_000_000),
         ]
         cast = Cast.make(self, &random)
+        if let window = scenario.window { node.setWall(secondOfDay: window.firstSecond) }
     }
 
     func fail(_ promise: Violation.Promise, _ detail: @autoclosure () -> String) {
@@ -155,7 +161,10 @@ public final class World: SimulatedTime {
         for machine in machines {
             machine.disk.faults = SimulatedDisk.Faults()
             machine.slowness = 0
+            machine.settleDate(hasWindow: scenario.window != nil)
         }
+        isHealed = true
+        if scenario.edit.movesTopics, node.isUp { node.stop(downFor: 100_000_000) }
         for client in cast {
             client.manner.thinkMilliseconds = 0...0
             client.arrive()
@@ -184,9 +193,12 @@ public final class World: SimulatedTime {
                 reasons.append("\(machine.name) is down")
                 continue
             }
+            if !process.unfinishedUplinks.isEmpty {
+                reasons.append("uplinks \(process.unfinishedUplinks) are not connected")
+            }
             // A route in `each` mode has nobody to tell of gaps.
-            for queue in process.queues where queue.messages > 0 || !(queue.gaps.isEmpty || queue.name == "cloud/plain")
-            {
+            for queue in process.queues
+            where queue.messages > 0 || (queue.policy.reportsGaps && !(queue.gaps.isEmpty && queue.ended.isEmpty)) {
                 reasons.append("\(queue.name) has \(queue.messages) messages and \(queue.gaps.count) gaps")
             }
             let queued = broker.sessions.values.reduce(0) { $0 + $1.queuedMessages + $1.inflightCount }
@@ -212,6 +224,10 @@ public final class World: SimulatedTime {
         case .publish(let client, let topic, let qos, let count, let bytes):
             let client = cast[client]
             for _ in 0..<count { client.publish(Cast.topic(topic, of: client), qos, bytes: bytes) }
+        case .spread(let client, let first, let count, let qos):
+            for index in first..<first + count {
+                cast[client].publish(Cast.crowdTopic(index % 511), qos, bytes: 10)
+            }
         case .retain(let client, let topic, let qos, let clears):
             let client = cast[client]
             client.publish(
@@ -278,7 +294,7 @@ public final class World: SimulatedTime {
     private func check(_ machine: Machine) {
         guard let process = machine.process, let log = process.log, let broker = process.broker else { return }
         // One tick may bring one read of each connection, and a batch, beyond the limit.
-        let allowance = 96 << 10
+        let allowance = scenario.hasLargeMessages ? 512 << 10 : 96 << 10
         if log.meter.bytes > log.options.memoryBytes + allowance {
             fail(
                 .bounds,
@@ -288,6 +304,9 @@ public final class World: SimulatedTime {
         for queue in process.queues {
             slowestRoundTrip = max(slowestRoundTrip, queue.link.smoothedMilliseconds)
             if queue.link.state == .healthy, !queue.link.hasRoom { lackedRoom = true }
+            if scenario.window != nil, queue.link.state == .down, process.isConnected(queue), queue.messages > 0 {
+                tally.add(.closed)
+            }
         }
     }
 
@@ -306,8 +325,30 @@ public final class World: SimulatedTime {
 
     func isForgiven(_ role: Role) -> Bool { machine(role).isForgiven }
 
+    var ways: Range<Int> { 0..<scenario.uplinks }
+
+    /// What a start of the node found, from 1.
+    func plan(_ start: Int) -> RoutePlan { plans[start - 1] }
+
+    /// Publishers of its topic wait for the far end.
+    func mayWaitUpstream(_ message: MessageRecord) -> Bool {
+        scenario.acknowledgesUpstream && message.role == .node && message.topic.hasPrefix("alarm/")
+    }
+
+    func noteStart(of machine: Machine) {
+        tally.add(.starts)
+        if machine.disk.faults.capacityBytes < .max { tally.add(.fullStarts) }
+        guard machine.role == .node else { return }
+        let plan = scenario.plan(start: machine.starts, isLast: isHealed)
+        if let last = plans.last, last.uplinks[0].map(\.identity) != plan.uplinks[0].map(\.identity) {
+            tally.add(.edited)
+        }
+        plans.append(plan)
+    }
+
     /// It may come more than once by another way than its publisher's.
-    func mayRepeat(_ message: MessageRecord, for client: SimulatedClient) -> Bool {
-        message.role != client.role && (message.role == .cloud || message.topic.hasPrefix("plain/"))
+    func mayRepeat(_ message: MessageRecord, by way: Int, for client: SimulatedClient) -> Bool {
+        if way > 0 { return message.role == .cloud }
+        return message.role != client.role && (message.role == .cloud || message.topic.hasPrefix("plain/"))
     }
 }

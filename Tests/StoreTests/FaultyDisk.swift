@@ -1,13 +1,18 @@
 import CSQLite
 import Glibc
 
-/// The real disk with faults on demand: a VFS that passes everything on to SQLite's own, save syncs while `failsSyncs`.
+/// The real disk with faults on demand: a VFS that passes everything on to SQLite's own, save syncs while `failsSyncs`; it counts what is
+/// written.
 ///
 /// One for all tests, since SQLite's callbacks reach only globals: suites that use it are serialized.
 enum FaultyDisk {
     static let name = "roost-faulty"
     nonisolated(unsafe) static var failsSyncs = false
+    /// How many of the next syncs fail.
+    nonisolated(unsafe) static var failingSyncs = 0
     nonisolated(unsafe) static var syncs = 0
+    /// Bytes.
+    nonisolated(unsafe) static var written = 0
     nonisolated(unsafe) private static var methods: [UnsafePointer<sqlite3_io_methods>: Swapped] = [:]
 
     private struct Swapped {
@@ -36,11 +41,22 @@ enum FaultyDisk {
         table.initialize(to: original.pointee)
         table.pointee.xSync = { file, flags in
             FaultyDisk.syncs += 1
+            if FaultyDisk.failingSyncs > 0 {
+                FaultyDisk.failingSyncs -= 1
+                return SQLITE_IOERR | 4 << 8
+            }
             // A layer above may have put its own methods in place of these.
             guard !FaultyDisk.failsSyncs, let own = file?.pointee.pMethods,
                 let swapped = FaultyDisk.methods[own] ?? FaultyDisk.methods.values.first
             else { return SQLITE_IOERR | 4 << 8 }
             return swapped.original.pointee.xSync(file, flags)
+        }
+        table.pointee.xWrite = { file, bytes, count, offset in
+            FaultyDisk.written += Int(count)
+            guard let own = file?.pointee.pMethods,
+                let swapped = FaultyDisk.methods[own] ?? FaultyDisk.methods.values.first
+            else { return SQLITE_IOERR }
+            return swapped.original.pointee.xWrite(file, bytes, count, offset)
         }
         methods[UnsafePointer(table)] = Swapped(own: UnsafePointer(table), original: original)
         return UnsafePointer(table)

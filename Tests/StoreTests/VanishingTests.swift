@@ -38,6 +38,27 @@ import Testing
         try opened.close()
     }
 
+    @Test func aDeletedDirectoryIsMadeAgain() throws {
+        let place = directory.path + "/data"
+        let store = try engine(place)
+        store.submit(.commit(Sample.group(1, [Sample.segment(1, 1)], [.stream(Sample.route(1))])))
+        store.drain()
+
+        for name in ["ballast", "lock", "roost.db", "roost.db-shm", "roost.db-wal"] { unlink(place + "/" + name) }
+        try #require(rmdir(place) == 0)
+        store.submit(.commit(Sample.group(2, [Sample.segment(1, 2)])))
+        for _ in 1...3 { store.step() }
+
+        #expect(reports == ["committed 1", "failing", "recovered", "committed 2"])
+        #expect(throws: StoreError.locked(path: place + "/lock")) { try Database.open(path: place) }
+        store.submit(.close)
+        store.drain()
+        let opened = try Database.open(path: place)
+        #expect(try opened.all(1).map(\.first) == [1, 2])
+        #expect(try opened.checkIntegrity().ok)
+        try opened.close()
+    }
+
     /// Nothing is acknowledged on the strength of a file that is out of sight, and nothing begun in its place.
     @Test(.enabled(if: geteuid() == 0, "mounts")) func anUnmountedFileSystemIsWaitedFor() throws {
         let place = directory.path + "/mount"

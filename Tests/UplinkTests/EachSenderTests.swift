@@ -23,6 +23,37 @@ import Testing
         #expect(world.uplink.figures.acknowledgedMessages == 250)
     }
 
+    @Test func topicsThatComeAgainGoAsAliasesAndAreNewOnEachConnection() throws {
+        let world = try World(routes: [Self.route])
+        world.upstream.connack.topicAliasMaximum = 3
+        world.upstream.connack.sessionPresent = true
+        world.connect()
+        var sent: [String] = []
+        for round in 0..<40 {
+            if round % 10 == 9 {
+                world.upstream.isSilent = true
+                world.publish("lost", topic: "plant/1")
+                sent.append("plant/1")
+                world.settle()
+                world.upstream.isSilent = false
+                world.upstream.close()
+                world.pass(.seconds(5))
+            }
+            for device in 0...(round < 20 ? 2 : 7) {
+                world.publish("\(round)", topic: "plant/\(device)")
+                sent.append("plant/\(device)")
+            }
+            world.settle()
+        }
+
+        #expect(world.upstream.unknownAliases == 0)
+        #expect(world.upstream.received.filter { !$0.isDuplicate }.map(\.topic) == sent)
+        #expect(world.upstream.received.filter(\.isDuplicate).map(\.topic) == Array(repeating: "plant/1", count: 4))
+        #expect(world.queues[0].messages == 0)
+        // All but the first of each topic and connection, as long as there are no more topics than aliases.
+        #expect(world.upstream.aliased > 60)
+    }
+
     @Test func qos0GoesAtQoS0WhereTheRouteDoesNotKeepIt() throws {
         var route = Self.route
         route.storesQoS0 = false

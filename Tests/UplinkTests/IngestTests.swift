@@ -129,6 +129,34 @@ import Testing
         #expect(send(makeBatch([Sample()], header: makeHeader(sequence: 2, gaps: [gap])), to: ingest) == .success)
     }
 
+    @Test func whatFollowsARefusedBatchWaitsForWhatIsNewInIt() throws {
+        let ingest = try makeIngest()
+        publisher.connection = 1
+        #expect(send(makeBatch([Sample(payload: "1")]), to: ingest) == .success)
+        sink.isFull = true
+        let again = makeBatch([Sample(payload: "1"), Sample(payload: "2")])
+        let next = makeBatch([Sample(payload: "3")], header: makeHeader(sequence: 3))
+
+        #expect(send(again, to: ingest) == .quotaExceeded)
+        #expect(send(next, to: ingest) == .quotaExceeded)
+        sink.isFull = false
+
+        #expect(send(again, to: ingest) == .success)
+        #expect(send(next, to: ingest) == .success)
+        #expect(sink.taken.map(\.payload) == ["1", "2", "3"])
+    }
+
+    @Test func nothingWaitsForTheNumberOfARefusedEmptyBatch() throws {
+        let ingest = try makeIngest()
+        publisher.connection = 1
+        sink.isFull = true
+        // Messages 1 and 2 were held back at the node, until their commit.
+        #expect(send(makeBatch([], header: makeHeader(sequence: 3)), to: ingest) == .quotaExceeded)
+        sink.isFull = false
+
+        #expect(send(makeBatch([Sample(), Sample()], header: makeHeader(sequence: 1)), to: ingest) == .success)
+    }
+
     @Test func statesComeBackFromTheStore() throws {
         let batch = makeBatch([Sample()])
         _ = send(batch, to: try makeIngest())

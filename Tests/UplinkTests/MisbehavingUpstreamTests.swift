@@ -73,10 +73,11 @@ import Testing
             testDescription: "no CONNACK",
             says: "connected, but no CONNACK came in time; is an MQTT broker there?", script: welcoming(.silence)),
         Case(
-            testDescription: "closed in place of CONNACK", says: "the server closed the connection",
+            testDescription: "closed in place of CONNACK",
+            says: "the server closed the connection, without a CONNACK; is an MQTT broker there, and not one for TLS?",
             script: welcoming(.close)),
         Case(
-            testDescription: "HTTP", says: "what came is not the MQTT that an upstream may send: ",
+            testDescription: "HTTP", says: "what answers there doesn't speak MQTT; is it the right port? (",
             script: welcoming(.bytes(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8)))),
         Case(
             testDescription: "garbage behind CONNACK", says: "what came is not the MQTT that an upstream may send: ",
@@ -208,6 +209,24 @@ import Testing
         #expect((20...60).contains(world.upstream.accepted))
         #expect(world.uplink.error == "another client uses the client identifier pump-7-cloud")
         #expect(world.notices.count <= 7)
+
+        // The other one has gone.
+        world.upstream.welcome = { _ in .connack }
+        world.rush(.seconds(500))
+        #expect(world.uplink.state == .connected)
+        #expect(world.uplink.error == nil)
+        #expect(world.uplink.isProven)
+    }
+
+    @Test func anErrorComesWithTheAddressThatItIsAbout() throws {
+        let world = try World { $0.urls = ["mqtt://nowhere:1", "mqtt://cloud"] }
+        world.upstream.connack.reason = .notAuthorized
+        world.connect()
+        world.pass(.seconds(2))
+
+        #expect(world.uplink.state == .waiting)
+        #expect(world.uplink.error == "the upstream doesn't let us without a user name in: not authorized")
+        #expect(world.uplink.url == "mqtt://cloud")
     }
 
     // MARK: - Failover

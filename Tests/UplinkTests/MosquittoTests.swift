@@ -84,9 +84,9 @@ import Testing
                 loop: loop, network: network, queues: [queue], sink: sink, storeTime: { log.clock.now })
         }
 
-        func publish(_ payload: String) {
+        func publish(_ payload: String, topic: String = "plant/7") {
             Array(payload.utf8).withUnsafeBytes { payload in
-                Array("plant/7".utf8).withUnsafeBytes { topic in
+                Array(topic.utf8).withUnsafeBytes { topic in
                     let message = Message(
                         PublishView(topic: topic, payload: payload, qos: .atLeastOnce),
                         laneSequence: log.takeLaneSequence(), receivedAt: log.clock.now, meter: log.meter)
@@ -136,6 +136,48 @@ import Testing
             ? receiver.payloads.map { String(decoding: $0, as: UTF8.self) }
             : try receiver.payloads.filter { $0.count > 1 }.flatMap { try openBatch($0).1.map(\.payload) }
         #expect(Array(arrived.filter { $0.utf8.first != 1 }.suffix(100)) == (301...400).map { "\($0)" })
+    }
+
+    /// mosquitto allows ten, unless told otherwise.
+    @Test(.enabled(if: isInstalled), arguments: [RouteOptions.Mode.batch, .each], [10, 0])
+    func topicAliasesAreUsedAsMosquittoAllows(mode: RouteOptions.Mode, maximum: Int) throws {
+        let mosquitto = try Mosquitto(maximum == 10 ? "" : "max_topic_alias \(maximum)\n")
+        let node = try Node(port: mosquitto.port, mode: mode, version: .v5)
+        let receiver = Receiver()
+        let client = MQTTClient(loop: node.loop, network: node.network)
+        client.delegate = receiver
+        #expect(
+            node.wait {
+                client.connect(to: .tcp(host: "127.0.0.1", port: mosquitto.port))
+                return receiver.isSubscribed
+            })
+        node.uplink.start()
+        let room = String(repeating: "/long", count: 20)
+        var topics: [String] = []
+        for connection in 0..<3 {
+            #expect(node.wait { node.uplink.state == .connected })
+            for number in 0..<20 {
+                // More topics than aliases, on the last connection.
+                topics.append("plant/\(connection == 2 ? number : number % 5)\(room)")
+                node.publish("\(connection) \(number)", topic: topics.last ?? "")
+                if mode == .batch { #expect(node.wait { node.queue.messages == 0 }) }
+            }
+            #expect(node.wait { node.queue.messages == 0 })
+            node.uplink.pause()
+            node.uplink.resume()
+        }
+
+        #expect(node.wait { receiver.topics.count >= 60 })
+        if mode == .each {
+            #expect(receiver.topics == topics)
+            let whole = topics.reduce(0) { $0 + $1.utf8.count }
+            let saved = maximum == 0 ? 0 : topics[0].utf8.count * 30
+            #expect(node.uplink.figures.sentBytes < UInt64(whole - saved + 60 * 24 + 400))
+            if maximum == 0 { #expect(node.uplink.figures.sentBytes > UInt64(whole)) }
+        } else {
+            #expect(Set(receiver.topics) == Set(receiver.topics.prefix(1)))
+            #expect(receiver.topics.first?.hasSuffix("/pump-7") == true)
+        }
     }
 
     /// It answers PUBACK 0x95 on MQTT 5; on 3.1.1 it acknowledges and drops, which nobody can tell.

@@ -99,4 +99,37 @@ import Testing
         #expect(second.queue.ended.isEmpty)
         second.close()
     }
+
+    @Test func anEndIsRepeatedUntilABatchThatCarriesItIsAcknowledged() throws {
+        let folder = Folder()
+        let clock = VirtualClock()
+        let first = try Run(folder.path, epoch: 0xA, clock: clock)
+        first.publish("1")
+        first.pass(.seconds(2))
+        first.close()
+        let second = try Run(folder.path, epoch: 0xB, clock: clock)
+        second.upstream.answer = { _ in .reason(.quotaExceeded) }
+        second.uplink.start()
+        second.pass(.seconds(5))
+        #expect(second.upstream.batches.count > 1)
+        #expect(second.upstream.batches.allSatisfy { $0.header.ended.map(\.run.epoch) == [0xA] })
+        second.close()
+
+        let third = try Run(folder.path, epoch: 0xC, clock: clock)
+        var refusals = 2
+        third.upstream.answer = { _ in
+            refusals -= 1
+            return .reason(refusals >= 0 ? .quotaExceeded : .success)
+        }
+        third.uplink.start()
+        third.pass(.seconds(60))
+        third.publish("2")
+        third.pass(.seconds(5))
+
+        let ended = third.upstream.batches.map { $0.header.ended.map(\.run.epoch) }
+        #expect(ended.count >= 4)
+        #expect(ended.prefix(3).allSatisfy { $0 == [0xA] }, "\(ended)")
+        #expect(ended.dropFirst(3).allSatisfy { $0.isEmpty }, "\(ended)")
+        third.close()
+    }
 }

@@ -33,6 +33,24 @@ import Testing
         #expect(world.queues[0].messages == 0)
     }
 
+    @Test func aRefusedBatchGoesFirstAgain() throws {
+        let world = try World(
+            routes: [RouteOptions(name: "plant", batchBytes: 2000)], policy: Self.newest)
+        world.upstream.answer = { _ in .reason(.quotaExceeded) }
+        for number in 1...40 { world.publish("\(number)" + String(repeating: "x", count: 90)) }
+        world.connect()
+        world.pass(.seconds(2))
+        let refused = world.upstream.batches.first { !$0.messages.isEmpty }?.header.sequence
+        let before = world.upstream.batches.count
+
+        world.upstream.answer = { _ in .reason(.success) }
+        for number in 41...60 { world.publish("\(number)" + String(repeating: "x", count: 90)) }
+        world.pass(.seconds(40))
+
+        #expect(world.upstream.batches.dropFirst(before).first { !$0.messages.isEmpty }?.header.sequence == refused)
+        #expect(world.queues[0].messages == 0)
+    }
+
     @Test func eachModeSendsTheNewestMessageFirst() throws {
         let world = try World(
             routes: [RouteOptions(name: "plant", mode: .each)],
@@ -83,6 +101,37 @@ import Testing
         #expect(world.queues[0].gaps.isEmpty)
         #expect(world.queues[0].messages == 0)
         #expect(world.queues[0].lost[.superseded] == 27)
+    }
+
+    @Test func whatIsSupersededCostsNoWriteOfItsOwn() throws {
+        let world = try World(policy: Self.latest)
+        world.connect()
+        world.pass(.seconds(3))
+        let groups = world.log.submittedGroups
+
+        for round in 1...40 {
+            world.publish("\(round)", qos: .atMostOnce)
+            world.pass(.milliseconds(100))
+        }
+        world.pass(.seconds(5))
+
+        #expect(world.queues[0].lost[.superseded] ?? 0 > 20)
+        #expect(world.queues[0].messages == 0 && world.queues[0].gaps.isEmpty)
+        #expect(world.log.submittedGroups == groups)
+    }
+
+    @Test func whatTakesThePlaceOfAnAwaitedMessageIsAwaited() throws {
+        let world = try World(policy: Self.latest)
+        world.connect()
+        world.publish("0")
+        world.pass(.seconds(3))
+        let before = world.upstream.batches.count
+
+        world.publish("1", waits: true)
+        world.publish("2", qos: .atMostOnce)
+        world.pass(.milliseconds(100))
+
+        #expect(world.upstream.batches.dropFirst(before).flatMap(\.messages).map(\.payload) == ["2"])
     }
 
     @Test func whatIsInFlightIsNotSupersededUnlessItMustGoAgain() throws {
@@ -164,6 +213,29 @@ import Testing
         #expect(world.queues[0].refused == 1)
         let good = world.upstream.received.map { String(decoding: $0.payload, as: UTF8.self) }.filter { $0 != "bad" }
         #expect(Set(good) == Set((1...6).filter { $0 != place }.map { "\($0)" } + ["last"]))
+    }
+
+    /// It closed at everything, for three connections a message; what it closed at first is late, and not lost.
+    @Test(arguments: [RouteOptions.Mode.batch, .each])
+    func whatAMendedUpstreamClosedAtGoesOnceMore(mode: RouteOptions.Mode) throws {
+        let world = try World(routes: [RouteOptions(name: "plant", mode: mode)]) { $0.version = .v311 }
+        var isMended = false
+        world.upstream.answer = { _ in isMended ? .reason(.success) : .close }
+        world.connect()
+        for number in 1...3 { world.publish("\(number)") }
+        var patience = 10_000
+        while world.upstream.connects.count < 11, patience > 0 {
+            world.pass(.milliseconds(500))
+            patience -= 1
+        }
+        #expect(world.upstream.connects.count == 11)
+
+        isMended = true
+        world.pass(.seconds(600), step: .milliseconds(500))
+
+        #expect(world.queues[0].messages == 0)
+        #expect(world.queues[0].refused == 0)
+        #expect(world.queues[0].gaps.isEmpty)
     }
 
     @Test func whatLeftIsWaitedForAtAStop() throws {

@@ -33,7 +33,16 @@ final class ScriptedUpstream: ByteStreamDelegate {
     private(set) var subscriptions: [Subscription] = []
     /// PUBACKs of what we published.
     private(set) var acknowledged: [UInt16] = []
-    var connack = Connack()
+    var connack = {
+        var connack = Connack()
+        connack.topicAliasMaximum = 10
+        return connack
+    }()
+    /// Topic Aliases of the present connection.
+    private var aliases: [UInt16: String] = [:]
+    /// PUBLISHes that came without their topic; those whose alias was never set on their connection close it.
+    private(set) var aliased = 0
+    private(set) var unknownAliases = 0
     var version = ProtocolVersion.v5
     var answer: (Received) -> Answer = { _ in .reason(.success) }
     var refusesConnections = false
@@ -84,6 +93,7 @@ final class ScriptedUpstream: ByteStreamDelegate {
             guard let connect = try? Connect(packet) else { return stream.close() }
             version = connect.version
             connects.append(connect)
+            aliases = [:]
             switch welcome(connect) {
             case .connack: stream.write(connack.encode(version: version))
             case .silence: break
@@ -101,8 +111,9 @@ final class ScriptedUpstream: ByteStreamDelegate {
         case .publish:
             guard let view = try? PublishView(packet, version: version) else { return stream.close() }
             let inner = Inner(view)
+            guard let topic = resolve(view, inner.topic) else { return stream.close() }
             let message = Received(
-                topic: inner.topic, payload: [UInt8](view.payload), identifier: view.packetIdentifier, qos: view.qos,
+                topic: topic, payload: [UInt8](view.payload), identifier: view.packetIdentifier, qos: view.qos,
                 isDuplicate: view.isDuplicate, retain: view.retain, user: inner.user, expiry: inner.expiry,
                 connection: connects.count)
             received.append(message)
@@ -124,6 +135,16 @@ final class ScriptedUpstream: ByteStreamDelegate {
         case .disconnect: stream.close()
         default: break
         }
+    }
+
+    private func resolve(_ view: PublishView, _ topic: String) -> String? {
+        guard view.topicAlias > 0 else { return topic }
+        if !topic.isEmpty { aliases[view.topicAlias] = topic } else { aliased += 1 }
+        guard view.topicAlias <= connack.topicAliasMaximum, let known = aliases[view.topicAlias] else {
+            unknownAliases += 1
+            return nil
+        }
+        return known
     }
 
     func acknowledge(_ message: Received, _ reason: ReasonCode = .success) {

@@ -121,6 +121,32 @@ private final class Listening: MQTTClientDelegate {
         #expect(edge.engine.groups.allSatisfy { $0.segments.isEmpty }, "a healthy link means no write")
     }
 
+    /// The receiving broker announces aliases and resolves them before it looks whether the topic is a batch's.
+    @Test func aBatchAfterTheFirstGoesWithoutItsTopic() throws {
+        let sensor = client("sensor", at: "edge")
+        let dashboard = client("dashboard", at: "cloud", subscribing: "#")
+        uplink.start()
+        for connection in 0..<3 {
+            pass(.seconds(1))
+            #expect(uplink.client.server?.topicAliasMaximum == 10)
+            var sizes: [UInt64] = []
+            for number in 1...4 {
+                let before = uplink.figures.sentBytes
+                _ = sensor.client.publish(
+                    topic: "plant/7", payload: Array("\(connection)\(number)".utf8), qos: .atLeastOnce)
+                pass(.seconds(2))
+                sizes.append(uplink.figures.sentBytes - before)
+            }
+            #expect(sizes[0] > sizes[1] + 15)
+            #expect(sizes[1] == sizes[3])
+            uplink.pause()
+            uplink.resume()
+        }
+
+        #expect(ingest.figures.batches == 12)
+        #expect(dashboard.received.count == 12)
+    }
+
     @Test func whatWasPublishedDuringACutArrivesAfterIt() throws {
         let sensor = client("sensor", at: "edge")
         let dashboard = client("dashboard", at: "cloud", subscribing: "pump-7/#")

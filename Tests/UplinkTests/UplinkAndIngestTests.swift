@@ -111,6 +111,7 @@ private final class Cloud: MessageSink, BatchPublisher {
             rounds += 1
         }
 
+        #expect(world.upstream.unknownAliases == 0)
         let arrived = cloud.delivered.compactMap { Int($0.split(separator: " ")[0]) }
         #expect(world.queues[0].messages == 0)
         #expect(arrived == Array(1...max(sent, 1)))

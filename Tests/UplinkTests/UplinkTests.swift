@@ -131,6 +131,29 @@ import Testing
         #expect(world.queues[0].messages == 0)
     }
 
+    @Test func oneSlowFirstAnswerIsForgottenWithTheNext() throws {
+        let world = try World()
+        world.upstream.answer = { _ in .silence }
+        world.connect()
+        world.publish("0", waits: true)
+        world.pass(.milliseconds(900))
+        world.upstream.answer = { _ in .reason(.success) }
+        world.upstream.acknowledge(try #require(world.upstream.received.first))
+        world.settle()
+        #expect(world.queues[0].link.smoothedMilliseconds > 500)
+
+        world.publish("1", qos: .atMostOnce)
+        world.pass(.seconds(2))
+
+        #expect(world.queues[0].link.smoothedMilliseconds < 10)
+        let segments = world.engine.groups.flatMap(\.segments).count
+        world.publish("2", waits: true)
+        world.settle()
+        #expect(world.waiter.settled == [.success, .success])
+        world.pass(.seconds(2))
+        #expect(world.engine.groups.flatMap(\.segments).count == segments)
+    }
+
     @Test func aMissedPingIsADoubt() throws {
         let world = try World { $0.keepAlive = 10 }
         world.connect()

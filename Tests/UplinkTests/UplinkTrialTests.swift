@@ -50,6 +50,17 @@ import Testing
         #expect(result.last?.text.contains("not authorized") == true)
     }
 
+    @Test func anUpstreamWithoutQoS1IsLeftAlone() throws {
+        let world = try World()
+        world.upstream.connack.maximumQoS = .atMostOnce
+        let result = try steps(world)
+
+        #expect(result.map(\.isGood) == [true, false])
+        #expect(
+            result.last?.text == "accepted, but for QoS 0 alone, which acknowledges nothing: Roost needs QoS 1")
+        #expect(world.upstream.received.isEmpty)
+    }
+
     @Test func silenceEndsAStep() throws {
         let world = try World()
         world.upstream.isSilent = true

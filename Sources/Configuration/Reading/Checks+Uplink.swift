@@ -53,8 +53,22 @@ extension Checks {
                     path: "\(path).ack")
             }
         }
+        if route.qos == 2 { exactlyOnce(route, of: uplink, "\(path).qos") }
         if let budget = route.budgetBytes, budget > settings.store.budgetBytes {
             findings.report("is larger than store.budget", path: "\(path).budget")
+        }
+    }
+
+    /// What the upstream counts by, its Session and one order of messages, must be there.
+    private func exactlyOnce(_ route: RouteSettings, of uplink: UplinkSettings, _ path: String) {
+        if route.mode == .batch {
+            findings.report("2 is for mode \"each\": what comes in batches is taken once by their numbers", path: path)
+        }
+        if route.send == .newest || route.keep == .latest {
+            findings.report("2 cannot be had with send = \"newest\" or keep = \"latest\"", path: path)
+        }
+        if uplink.sessionExpiry == .zero {
+            findings.report("2 needs a session_expiry: the upstream counts by our session", path: path)
         }
     }
 

@@ -41,6 +41,8 @@ final class Findings {
     private(set) var problems: [ConfigurationError.Problem] = []
     /// The origin of every key and table by its path with indexes: `uplink.0.route.1.filter`.
     var origins: [String: TOMLOrigin] = [:]
+    /// Of variables that begin as settings' do, and are none.
+    var strangers: [String] = []
     /// The paths that something was reported for.
     private var failed: Set<String> = []
 

@@ -93,6 +93,13 @@ struct FieldsReader: Fields {
         guard !takesRest else { return }
         for entry in table.entries where !known.contains(entry.key) {
             let near = Spelling.nearest(to: entry.key, in: known)
+            // Without levels it may well be another program's (ROOST_HOME, ROOST_PYTHON), and is no reason not to start.
+            if path.isEmpty, case .variable(let name) = entry.origin, !name.contains("__") {
+                findings.strangers.append(
+                    "\(name) is no setting, and is ignored"
+                        + (near.map { "; did you mean ROOST_\($0.uppercased())?" } ?? ""))
+                continue
+            }
             let message =
                 near.map { "unknown key; did you mean \($0)?" }
                 ?? "unknown key; there are \(known.joined(separator: ", "))"

@@ -36,6 +36,7 @@ extension Settings {
         changes.apply(options: overrides, to: &table)
         var settings = Settings()
         FieldsReader.read(&settings, from: table, path: [], findings)
+        settings.strangers = findings.strangers
         if settings.listeners.isEmpty { settings.listeners = [ListenerSettings()] }
         if settings.node.id.isEmpty { settings.node.id = hostName() }
         Checks(settings, findings).all()

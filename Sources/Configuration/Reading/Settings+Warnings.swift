@@ -10,7 +10,7 @@ extension Settings {
             let time = store.commit.shown
             warnings.append("store.durability is relaxed: a power cut loses what was acknowledged in the last \(time)")
         }
-        return warnings
+        return strangers + warnings
     }
 }
 

@@ -10,6 +10,8 @@ public struct RouteSettings: Sendable, Equatable {
     /// Where the message goes, with placeholders.
     public var topic = "{topic}"
     public var storeQoS0 = true
+    /// `each` mode: 1, at least once; 2, exactly once.
+    public var qos = 1
     public var ack = RouteAcknowledgement.stored
     /// With `ack == .upstream` only.
     public var ackTimeout: Duration = .seconds(30)
@@ -97,6 +99,7 @@ extension RouteSettings: SettingsTable {
         fields.table("batch", &batch)
         fields.value("topic", &topic, .topicName)
         fields.value("store_qos0", &storeQoS0, .flag)
+        fields.value("qos", &qos, .count(in: 1...2))
         fields.value("ack", &ack, .word())
         fields.value("ack_timeout", &ackTimeout, .time(in: .milliseconds(1) ... .seconds(86400)))
         fields.value("send", &send, .word())

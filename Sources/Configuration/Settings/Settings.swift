@@ -17,6 +17,8 @@ public struct Settings: Sendable, Equatable {
     public var modules: [ModuleSettings] = []
     public var admin = AdminSettings()
     public var log = LogSettings()
+    /// A line for each variable of the environment that begins with `ROOST_` and is no setting.
+    var strangers: [String] = []
 
     public init() {}
 }

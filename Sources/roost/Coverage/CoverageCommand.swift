@@ -6,8 +6,9 @@ struct CoverageCommand: ParsableCommand {
         commandName: "coverage",
         abstract: "What has arrived from each node: complete spans, and gaps with their reasons.",
         discussion: """
-            Asks a roostd with [ingest], or a roost ingest by its --state directory. Lost is what the node said will never
-            come, and why; missing is what it has numbered and nobody has explained: still on its way, mostly.
+            Asks a roostd with [ingest], or a roost ingest by its --state directory. Lost
+            is what the node said will never come, and why; missing is what it has numbered
+            and nobody has explained: still on its way, mostly.
 
             EXAMPLES
               roost coverage                          one line for each node and route
@@ -45,7 +46,14 @@ struct CoverageCommand: ParsableCommand {
         var query = since.flatMap { PointInTime($0) }.map { ["since=\($0.milliseconds)"] } ?? []
         if let node { query.append("node=\(node.percentEncoded)") }
         if !admin.json { query.append("times=1") }
-        let body = try admin.get("/coverage" + (query.isEmpty ? "" : "?" + query.joined(separator: "&")))
+        let body: [UInt8]
+        do {
+            body = try admin.get("/coverage" + (query.isEmpty ? "" : "?" + query.joined(separator: "&")))
+        } catch let failure as Failure where failure.code == .cannotConnect && state != nil {
+            let state = state ?? ""
+            throw Failure.cannotConnect(
+                "no roost ingest runs with --state \(state). Start it: roost ingest --state \(state) --url ...")
+        }
         if admin.json { return Document.print(body) }
         let runs = try Document.decode([CoverageDocument].self, body)
         guard !runs.isEmpty else {

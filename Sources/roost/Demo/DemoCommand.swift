@@ -7,12 +7,13 @@ struct DemoCommand: ParsableCommand {
         commandName: "demo",
         abstract: "Watch an edge node lose its link, and its life, and no message.",
         discussion: """
-            Starts a node and a cloud on this machine, with twenty sensors and a link between
-            them. Cuts the link, kills the node, brings both back, and counts at the cloud what
-            became of every message. Then it stays up to play with. Nothing of it is left behind.
+            Starts a node and a cloud on this machine, with twenty sensors and a link
+            between them. Cuts the link, kills the node, brings both back, and counts at
+            the cloud what became of every message. Then it stays up to play with. Nothing
+            of it is left behind.
 
-            With --once the exit code is 0 if every acknowledged message arrived, once and in
-            order; else 1.
+            With --once the exit code is 0 if every acknowledged message arrived, once and
+            in order; else 1.
 
             EXAMPLES
               roost demo

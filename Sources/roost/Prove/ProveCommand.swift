@@ -7,21 +7,21 @@ struct ProveCommand: ParsableCommand {
         commandName: "prove",
         abstract: "Kill it, cut its link and fill its disk, here; then count what was lost.",
         discussion: """
-            Runs a node and a cloud on this machine, with the node's data on this disk. Publishes
-            to the node at QoS 0, 1 and 2, kills both with SIGKILL at random instants, cuts the
-            link between them, fills a disk, and counts at the cloud, and at a subscriber's
-            session on the node, what became of every message. Says what it wrote to the flash
-            and sent over the link. Leaves nothing behind.
+            Runs a node and a cloud on this machine, with the node's data on this disk.
+            Publishes to the node at QoS 0, 1 and 2, kills both with SIGKILL at random
+            instants, cuts the link between them, fills a disk, and counts at the cloud,
+            and at a subscriber's session on the node, what became of every message. Says
+            what it wrote to the flash and sent over the link. Leaves nothing behind.
 
-            The exit code is 0 only if nothing that was acknowledged is missing, nothing arrived
-            twice, and all came in order.
+            The exit code is 0 only if nothing that was acknowledged is missing, nothing
+            arrived twice, and all came in order.
 
             EXAMPLES
               roost prove
               roost prove --minutes 0.5
               roost prove --dir /media/sdcard --minutes 60
               roost prove --kills 1000 --messages 10000000
-              roost prove --set store.durability=relaxed      see what it does when it doesn't hold
+              roost prove --set store.durability=relaxed   when the promise doesn't hold
               roost prove --json | jq .ok
             """)
 

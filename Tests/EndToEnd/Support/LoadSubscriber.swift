@@ -16,6 +16,7 @@ final class LoadSubscriber: MQTTClientDelegate {
     private let client: MQTTClient
     private unowned let scenario: Scenario
     private let highest: QoS
+    private let lowest: QoS
     private weak var roostd: Roostd?
     private var run = 0
     private var hadSession = false
@@ -36,15 +37,18 @@ final class LoadSubscriber: MQTTClientDelegate {
         self.roostd = roostd
     }
 
-    /// - Parameter highest: the QoS that the way here leaves of QoS 2.
+    /// - Parameters:
+    ///   - highest: the QoS that the way here leaves of QoS 2.
+    ///   - lowest: the QoS that it raises everything to.
     init(
         _ scenario: Scenario, name: String = "subscriber", receiveMaximum: UInt16 = 200, highest: QoS = .exactlyOnce,
-        to endpoint: Endpoint
+        lowest: QoS = .atMostOnce, to endpoint: Endpoint
     ) {
         self.scenario = scenario
         self.endpoint = endpoint
         self.receiveMaximum = Int(receiveMaximum)
         self.highest = highest
+        self.lowest = lowest
         var options = MQTTClient.Options()
         options.clientIdentifier = Array(name.utf8)
         options.cleanStart = false
@@ -94,7 +98,9 @@ final class LoadSubscriber: MQTTClientDelegate {
             complaints.append("a message that nobody sent, on \(String(decoding: publish.topic, as: UTF8.self))")
             return
         }
-        if publish.qos != min(name.qos, highest) { complaints.append("\(name) came at QoS \(publish.qos.rawValue)") }
+        if publish.qos != max(min(name.qos, highest), lowest) {
+            complaints.append("\(name) came at QoS \(publish.qos.rawValue)")
+        }
         let delivery = Delivery(
             connection: client.connectionNumber, run: run, isDuplicate: publish.isDuplicate)
         if deliveries[name] == nil {

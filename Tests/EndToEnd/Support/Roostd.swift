@@ -23,19 +23,25 @@ final class Roostd: Daemon {
         self.name = name
         self.port = try port ?? Ports.free()
         self.data = data ?? scenario.directory.path(of: "\(name)-data")
-        configuration = try scenario.directory.write(
+        configuration = scenario.directory.path(of: "\(name).toml")
+        try configure(settings)
+        scenario.register(self)
+    }
+
+    /// For the runs to come.
+    func configure(_ settings: String) throws {
+        _ = try scenario.directory.write(
             "\(name).toml",
             """
             [node]
             id = "\(name)"
-            data = "\(self.data)"
+            data = "\(data)"
             [[listener]]
-            bind = "127.0.0.1:\(self.port)"
+            bind = "127.0.0.1:\(port)"
             [log]
             format = "text"
             \(settings)
             """)
-        scenario.register(self)
     }
 
     var endpoint: Endpoint { .tcp(host: "127.0.0.1", port: port) }

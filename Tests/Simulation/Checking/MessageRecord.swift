@@ -30,6 +30,10 @@ final class MessageRecord {
     /// Nanoseconds: first sent, acknowledged.
     var sentAt: Int64?
     var acknowledgedAt: Int64?
+    /// Starts of the broker that it was sent to, and the one that acknowledged it.
+    private(set) var starts: ClosedRange<Int>?
+    /// How many connections it was sent on.
+    var connections = 0
 
     init(
         number: Int, publisher: String, role: Role, topic: String, qos: QoS, place: Int, retain: Bool, bytes: Int,
@@ -46,6 +50,15 @@ final class MessageRecord {
     }
 
     var isAcknowledged: Bool { state == .acknowledged }
+
+    /// Within one publisher, topic and QoS order is kept.
+    private(set) lazy var orderKey = "\(publisher) \(topic) \(qos.rawValue)"
+
+    /// It had to do with this start of its broker; nil: unknown.
+    func meet(start: Int?) {
+        guard let start else { return }
+        starts = min(starts?.lowerBound ?? start, start)...max(starts?.upperBound ?? start, start)
+    }
 
     var description: String { "message \(number) (\(topic), QoS \(qos.rawValue))" }
 

@@ -1,28 +1,37 @@
 import MQTT
+import Store
 import Uplink
 
-/// The reference: what was published, acknowledged and delivered, in a few tables; and what must hold at each step. What
-/// must hold at the end is in `Model+Verdict.swift`.
+/// The reference: what was published, acknowledged and delivered, in a few tables; and what must hold at each step. What must
+/// hold at the end is in `Model+Verdict.swift`, what batches must be in `Model+Batches.swift`.
 final class Model {
     /// What one subscriber has had.
     struct Deliveries {
-        /// By message: how often in all; on which connection last, and how often on that.
-        var counts: [Int: (count: Int, connection: Int, onConnection: Int)] = [:]
-        /// The last place that came for the first time, by publisher, topic and QoS.
+        /// How often in all; on which connection last, and how often on that.
+        var counts: [Arrival: (count: Int, connection: Int, onConnection: Int)] = [:]
+        /// The last place that came for the first time, by way, publisher, topic and QoS.
         var places: [String: Int] = [:]
         var retained: [String: String] = [:]
+    }
+
+    /// A message, and by which of the node's uplinks it came: each is a way of its own.
+    struct Arrival: Hashable {
+        var message: Int
+        var way: Int
     }
 
     unowned let world: World
     private(set) var messages: [MessageRecord] = []
     private var places: [String: Int] = [:]
     private(set) var deliveries: [String: Deliveries] = [:]
-    /// What the receiver has committed, by message.
-    private(set) var taken: [Int: Int] = [:]
-    /// Which message each number was given to, as seen on the wire.
-    private(set) var numbers: [BatchPlace: Int] = [:]
-    /// Numbers whose batch was acknowledged to the node.
-    private(set) var acknowledgedPlaces: Set<BatchPlace> = []
+    /// What the receiver has committed: how often, and when first.
+    var taken: [Arrival: (count: Int, at: Int64)] = [:]
+    let numbers = Numbers()
+    /// Numbers whose batch was acknowledged to the node, and their messages.
+    var acknowledgedPlaces: Set<BatchPlace> = []
+    var acknowledgedByFarEnd: Set<Int> = []
+    /// The last place that the receiver took for the first time, by route, publisher, topic and QoS.
+    var takenPlaces: [String: Int] = [:]
 
     init(_ world: World) { self.world = world }
 
@@ -40,72 +49,126 @@ final class Model {
             number: messages.count, publisher: publisher, role: role, topic: topic, qos: qos, place: place,
             retain: retain, bytes: bytes, isClearing: isClearing)
         messages.append(message)
+        world.tally.add(.published)
         return message
     }
 
-    private func find(_ payload: String) -> MessageRecord? {
+    /// PUBACK or PUBREC has come, and no error.
+    func acknowledge(_ message: MessageRecord) {
+        message.state = .acknowledged
+        world.tally.add(.acknowledged)
+        if message.payload.utf8.count >= 20_000 { world.tally.add(.large) }
+        checkUpstream(message)
+    }
+
+    func find(_ payload: String) -> MessageRecord? {
         guard let number = MessageRecord.number(in: payload), messages.indices.contains(number),
             messages[number].payload == payload
         else { return nil }
         return messages[number]
     }
 
+    /// Where the node takes a message: its routes, if every start of the node that had to do with it has the same for its topic.
+    func takers(of message: MessageRecord) -> [RoutePlan.Entry]? {
+        guard message.role == .node, let starts = message.starts else { return nil }
+        let first = world.plan(starts.lowerBound).takers(of: message.topic)
+        for start in starts.dropFirst() {
+            guard world.plan(start).takers(of: message.topic).map(\.name) == first.map(\.name) else { return nil }
+        }
+        return first
+    }
+
+    func hasArrived(_ message: MessageRecord, by way: Int) -> Bool {
+        let arrival = Arrival(message: message.number, way: way)
+        return taken[arrival] != nil || deliveries["lake"]?.counts[arrival] != nil
+    }
+
     // MARK: Delivering
 
-    /// A subscriber has a message. `isAgain`: its client saw by the Packet Identifier that it has it already (QoS 2).
+    /// A subscriber has a message.
     func deliver(_ publish: PublishView, to client: SimulatedClient, connection: Int) {
         let payload = String(decoding: publish.payload, as: UTF8.self)
-        let topic = String(decoding: publish.topic, as: UTF8.self)
+        let full = String(decoding: publish.topic, as: UTF8.self)
         if publish.retain {
-            deliveries[client.name, default: Deliveries()].retained[topic] = payload
+            deliveries[client.name, default: Deliveries()].retained[full] = payload
             return
         }
         // A retained message that is removed has no payload to know it by.
         if payload.isEmpty { return }
         if client.world.wills.deliver(payload, to: client) { return }
+        let (way, topic) = client.role == .cloud ? RoutePlan.way(of: full) : (0, full)
         guard let message = find(payload), message.topic == topic else {
-            return fail(.integrity, "\(client.name) got \(payload.prefix(30)) on \(topic), which nobody published")
+            return fail(.integrity, "\(client.name) got \(payload.prefix(30)) on \(full), which nobody published")
         }
-        world.trace.note("\(client.name) gets \(message.number) at QoS \(publish.qos.rawValue)")
-        let before = deliveries[client.name]?.counts[message.number]
+        world.trace.note(
+            "\(client.name) gets \(message.number) at QoS \(publish.qos.rawValue)\(way > 0 ? ", way \(way)" : "")")
+        checkSubscribed(message, full, publish.qos, client)
+        let arrival = Arrival(message: message.number, way: way)
+        let before = deliveries[client.name]?.counts[arrival]
         let onConnection = before?.connection == connection ? (before?.onConnection ?? 0) + 1 : 1
         let count = (before?.count ?? 0) + 1
-        deliveries[client.name, default: Deliveries()].counts[message.number] = (count, connection, onConnection)
+        deliveries[client.name, default: Deliveries()].counts[arrival] = (count, connection, onConnection)
         checkRefused(message, client)
         if before != nil {
-            checkAgain(message, count, onConnection, publish.qos, client)
+            checkAgain(message, way, count, onConnection, publish.qos, client)
         } else {
-            checkOrder(message, client)
+            checkOrder(message, way, client)
         }
     }
 
-    private func checkOrder(_ message: MessageRecord, _ client: SimulatedClient) {
-        let key = "\(message.publisher) \(message.topic) \(message.qos.rawValue)"
+    /// Nobody gets what it has no subscription for, nor at a higher QoS than the highest that it was granted.
+    private func checkSubscribed(_ message: MessageRecord, _ topic: String, _ qos: QoS, _ client: SimulatedClient) {
+        let granted = client.manner.filters.filter { Self.matches($0.filter, topic) }.map(\.qos).max()
+        guard let granted else { return fail(.integrity, "\(client.name) got \(message.description) uninvited") }
+        let isAsPublished = message.role == client.role
+        if qos > granted || (isAsPublished && qos > message.qos) {
+            fail(.integrity, "\(client.name) got \(message.description) at QoS \(qos.rawValue)")
+        }
+    }
+
+    private func checkOrder(_ message: MessageRecord, _ way: Int, _ client: SimulatedClient) {
+        let key = "\(way) \(message.orderKey)"
         let last = deliveries[client.name]?.places[key] ?? 0
         // What a session lost to its limit a moment before a crash is there again after it.
         let wasLost = world.scenario.kind == .narrow && world.machine(client.role).sudden > 0
         // Who was away when it came first may get the next copy, or what an uplink is sent again, late.
-        let comesAgain = message.copies > 1 || world.mayRepeat(message, for: client)
-        let mayComeBack = wasLost || (comesAgain && !client.manner.isPersistent)
+        let comesAgain = message.copies > 1 || world.mayRepeat(message, by: way, for: client)
+        // Of two copies the first may have been evicted.
+        let wasEvicted = world.scenario.kind == .narrow && message.copies > 1 && message.role != client.role
+        let mayComeBack = wasLost || wasEvicted || (comesAgain && !client.manner.isPersistent)
         let isForgiven = world.isForgiven(client.role) || world.isForgiven(message.role)
-        let comesNewestFirst =
-            world.scenario.sendsNewest && message.role != client.role && message.topic.hasPrefix("bulk/")
-        if message.place < last, !mayComeBack, !isForgiven, !comesNewestFirst {
-            let later = messages.first { "\($0.publisher) \($0.topic) \($0.qos.rawValue)" == key && $0.place == last }
+        if message.place < last, !mayComeBack, !isForgiven, keepsOrder(message, way, for: client) {
+            let later = messages.first { $0.orderKey == message.orderKey && $0.place == last }
             fail(.order, "\(client.name) got \(message.description) after message \(later?.number ?? -1)")
         }
         deliveries[client.name, default: Deliveries()].places[key] = max(last, message.place)
     }
 
+    /// Order is kept within a route, unless it gives it up; and so for a topic while its route stays the same.
+    private func keepsOrder(_ message: MessageRecord, _ way: Int, for client: SimulatedClient) -> Bool {
+        guard message.role != client.role, message.role == .node else { return way == 0 }
+        guard !world.scenario.edit.movesTopics || way > 0 else { return false }
+        guard let route = takers(of: message)?.first(where: { $0.way == way }) else { return false }
+        // One PUBLISH a message: what the cloud refuses for now comes behind what it took meanwhile.
+        if route.options.mode == .each, world.cloud.hasFailed { return false }
+        return !route.policy.givesOrderUp
+    }
+
     private func checkRefused(_ message: MessageRecord, _ client: SimulatedClient) {
         guard message.state == .refused, message.copies <= 1 else { return }
+        // `ack = "upstream"`: it was withdrawn when the link went down, and others at the node have it.
+        if client.role == message.role,
+            takers(of: message)?.contains(where: { $0.policy.upstreamTimeout != nil }) != false
+        {
+            return
+        }
         fail(.refused, "\(client.name) got \(message.description)")
     }
 
     private func checkAgain(
-        _ message: MessageRecord, _ count: Int, _ onConnection: Int, _ qos: QoS, _ client: SimulatedClient
+        _ message: MessageRecord, _ way: Int, _ count: Int, _ onConnection: Int, _ qos: QoS, _ client: SimulatedClient
     ) {
-        guard !world.mayRepeat(message, for: client), !world.isForgiven(client.role) else { return }
+        guard !world.mayRepeat(message, by: way, for: client), !world.isForgiven(client.role) else { return }
         // Each copy that the publisher sent is a message.
         if qos == .exactlyOnce, count > message.copies {
             fail(
@@ -115,39 +178,8 @@ final class Model {
             fail(.duplicates, "\(client.name) got \(message.description) \(onConnection) times on one connection")
         }
     }
+}
 
-    // MARK: Batches
-
-    func batchCarries(_ place: BatchPlace, _ payload: String) {
-        guard let message = find(payload) else {
-            if world.wills.isWill(payload) || payload.isEmpty { return }
-            return fail(.integrity, "\(place) carries \(payload.prefix(30)), which nobody published")
-        }
-        let known = numbers[place] ?? message.number
-        numbers[place] = message.number
-        if known != message.number {
-            fail(.epochs, "\(place) was message \(known) and now is message \(message.number)")
-        }
-    }
-
-    func batchIsTaken(_ header: BatchHeader, _ places: Range<UInt64>) {
-        for number in places {
-            acknowledgedPlaces.insert(BatchPlace(route: header.route, run: header.run, number: number))
-        }
-    }
-
-    func receiverTakes(_ payloads: [String]) {
-        for payload in payloads {
-            guard let message = find(payload) else { continue }
-            let count = (taken[message.number] ?? 0) + 1
-            taken[message.number] = count
-            if message.state == .refused, message.copies <= 1 {
-                fail(.refused, "the receiver took \(message.description)")
-            }
-            guard count > message.copies, !world.isForgiven(.cloud) else { continue }
-            fail(
-                .exactlyOnce,
-                "the receiver took \(message.description) \(count) times; it was sent \(message.copies) times")
-        }
-    }
+extension RoutePolicy {
+    var givesOrderUp: Bool { sendsNewestFirst || keepsLatest }
 }

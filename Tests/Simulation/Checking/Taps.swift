@@ -8,6 +8,8 @@ final class ReceiverTap: BatchReceiver {
     private let ingest: Ingest
     private unowned let model: Model
     private let reader = BatchReader(limitBytes: 16 << 20)
+    /// Of the batch that is being received.
+    private(set) var route = ""
 
     init(_ ingest: Ingest, _ model: Model) {
         self.ingest = ingest
@@ -22,6 +24,8 @@ final class ReceiverTap: BatchReceiver {
             return ingest.receive(publish, from: origin, answer: answer)
         }
         let header = batch.header
+        model.checkWindow(header)
+        route = header.route
         var number = header.sequence
         for packet in batch.packets {
             let place = BatchPlace(route: header.route, run: header.run, number: number)
@@ -30,7 +34,9 @@ final class ReceiverTap: BatchReceiver {
         }
         let places = header.sequence..<number
         let model = model
+        model.world.trace.note("the receiver gets \(header.summary(count: batch.count))")
         ingest.receive(publish, from: origin) { reason in
+            model.world.trace.note("the receiver answers \(header.route) \(header.sequence) with \(reason.name)")
             if reason == .success { model.batchIsTaken(header, places) }
             answer(reason)
         }
@@ -50,6 +56,7 @@ struct BatchPlace: Hashable, CustomStringConvertible {
 final class SinkTap: MessageSink {
     private let broker: Broker
     private unowned let model: Model
+    weak var receiver: ReceiverTap?
 
     init(_ broker: Broker, _ model: Model) {
         self.broker = broker
@@ -63,11 +70,23 @@ final class SinkTap: MessageSink {
     var takesMessages: Bool { broker.takesMessages }
 
     func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool {
-        let payloads = messages.map { String(decoding: $0.payload, as: UTF8.self) }
+        let contents = messages.map {
+            (topic: String(decoding: $0.topic, as: UTF8.self), payload: String(decoding: $0.payload, as: UTF8.self))
+        }
         let model = model
+        let route = receiver?.route ?? ""
         return broker.ingest(messages, changes: changes) {
-            model.receiverTakes(payloads)
+            model.receiverTakes(contents, of: route)
             committed()
         }
+    }
+}
+
+extension BatchHeader {
+    fileprivate func summary(count: Int) -> String {
+        func name(_ run: BatchRun) -> String { String(String(run.epoch, radix: 16).prefix(4)) }
+        let gaps = gaps.map { " gap \(name($0.run)) \($0.first)-\($0.last) \($0.reason)" }.joined()
+        let ended = ended.map { " end \(name($0.run)) \($0.last.map { "\($0)" } ?? "?")" }.joined()
+        return "\(route) \(name(run)) \(sequence), \(count) messages\(gaps)\(ended)"
     }
 }

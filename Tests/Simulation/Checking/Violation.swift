@@ -14,6 +14,8 @@ public struct Violation: Error, Sendable, CustomStringConvertible {
         case retained = "the retained message is the last one acknowledged, or newer"
         case coverage = "what will never come is reported as a gap"
         case bounds = "every bound is kept"
+        case upstream = "with ack = \"upstream\" an acknowledgement means that the far end has it"
+        case window = "a route sends in its window alone"
         case wear = "a healthy link means no write"
         case corruption = "a power loss doesn't damage the database"
         case rest = "once all is well, everything arrives and comes to rest"

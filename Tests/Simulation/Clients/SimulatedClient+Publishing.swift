@@ -61,8 +61,13 @@ extension SimulatedClient {
         case .atLeastOnce:
             note(message)
             expectedPubacks.append(flight.identifier)
-        case .exactlyOnce: expectedPubrecs.append(flight.identifier)
+        case .exactlyOnce:
+            expectedPubrecs.append(flight.identifier)
+            // `ack = "upstream"`: it may have been refused meanwhile, and its identifier be free again.
+            if isDuplicate, world.mayWaitUpstream(message) { note(message) }
         }
+        message.meet(start: serverStart)
+        message.connections += 1
         world.trace.note(
             "\(name) publishes \(message.number) to \(message.topic) at QoS \(message.qos.rawValue)\(isDuplicate ? " again" : "")"
         )
@@ -115,12 +120,14 @@ extension SimulatedClient {
         let message = flights[index].message
         if packet.reason.isError {
             world.trace.note("\(name): \(message.number) is refused, \(packet.reason.name)")
-            message.state = .refused
+            // `ack = "upstream"`: nothing is known of what was sent and not answered in time.
+            message.state = packet.reason == .implementationSpecificError ? .abandoned : .refused
             flights.remove(at: index)
             return
         }
         world.trace.note("\(name): \(message.number) is acknowledged")
-        message.state = .acknowledged
+        message.meet(start: serverStart)
+        world.model.acknowledge(message)
         if message.acknowledgedAt == nil { message.acknowledgedAt = world.now }
         guard packet.type == .pubrec else {
             flights.remove(at: index)

@@ -68,6 +68,8 @@ final class SimulatedClient {
 
     var isConnected: Bool { state == .connected }
     var isDone: Bool { flights.isEmpty && waiting.isEmpty }
+    /// Which start of the broker is at the other end.
+    var serverStart: Int? { end.flatMap { ($0.connection?.peer(of: $0) as? RoostProcess)?.start } }
 
     // MARK: Coming and going
 

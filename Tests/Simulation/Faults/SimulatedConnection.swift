@@ -76,6 +76,8 @@ final class SimulatedConnection {
         return nil
     }
 
+    func peer(of end: SimulatedEnd) -> Host? { end === near ? far?.host : near?.host }
+
     // MARK: What ends do
 
     func send(_ bytes: [UInt8], from end: SimulatedEnd) {

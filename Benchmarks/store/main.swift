@@ -69,7 +69,7 @@ func run(_ directory: String, _ bytes: [UInt8], group: Int, seconds: Double) thr
     let session = log.takeSessionID()
     let queue = SessionQueue(session: session, log: log, maximumMessages: .max, maximumBytes: .max)
     let member = StreamMember(session: session, qos: 1, retainAsPublished: false, subscriptionIdentifiers: [])
-    let stream = log.sessionStream(for: [(queue, member)])
+    let (stream, _) = log.sessionStream(for: [(queue, member)])
 
     let safety = Safety()
     let writtenBefore = writtenBytes()

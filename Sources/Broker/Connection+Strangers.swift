@@ -1,0 +1,20 @@
+import MQTT
+
+/// Those who speak something else to an MQTT listener: a browser, a client that wants TLS, a port scanner.
+extension Connection {
+    /// Why a connection without a CONNECT failed, in words for whoever reads the log.
+    ///
+    /// - Parameter bytes: the first that came.
+    static func explain(_ error: MQTTError, _ bytes: UnsafeRawBufferPointer) -> MQTTError {
+        func begins(_ text: StaticString) -> Bool {
+            bytes.starts(with: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        }
+        let isHTTP = begins("GET ") || begins("HEAD ") || begins("POST ") || begins("PUT ") || begins("OPTIONS ")
+        if isHTTP {
+            return MQTTError(error.reason, "this is HTTP, and the listener speaks MQTT", version: error.version)
+        }
+        // A handshake record of any version of TLS.
+        guard bytes.count > 2, bytes[0] == 0x16, bytes[1] == 3 else { return error }
+        return MQTTError(error.reason, "this is TLS, which the listener doesn't speak")
+    }
+}
