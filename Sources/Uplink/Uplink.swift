@@ -113,7 +113,8 @@ public final class Uplink {
     ///   - cpuTime: nanoseconds of CPU that the loop's thread has used; nil: the core never counts as busy.
     public init(
         options: UplinkOptions, loop: EventLoop, network: any Network, queues: [RouteQueue], sink: any MessageSink,
-        tls: TLSClientContext? = nil, storeTime: @escaping () -> Int64, random: @escaping () -> Double = { Double.random(in: 0..<1) },
+        tls: TLSClientContext? = nil, storeTime: @escaping () -> Int64,
+        random: @escaping () -> Double = { Double.random(in: 0..<1) },
         localOffset: @escaping (Int64) -> Int = LocalClock.offset, cpuTime: (() -> Int64)? = nil
     ) throws(UplinkError) {
         precondition(queues.count == options.routes.count, "a queue for each route")

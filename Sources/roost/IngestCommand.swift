@@ -24,7 +24,7 @@ struct IngestCommand: ParsableCommand {
               roost coverage --state ingest        what has come, from another terminal
             """)
 
-    @Option(help: "The broker, mqtt://host:port. May be repeated: tried in this order.")
+    @Option(help: "The broker, mqtt[s]://host:port. May be repeated: tried in this order.")
     var url: [String]
 
     @Option(help: ArgumentHelp("Take these shards alone: two hex digits each.", valueName: "from-to"))
@@ -54,14 +54,13 @@ struct IngestCommand: ParsableCommand {
     @Option(help: ArgumentHelp("File that holds the password.", valueName: "file"))
     var passwordFile: String?
 
-    // Refused until uplinks have TLS.
-    @Option(help: .hidden)
+    @Option(help: ArgumentHelp("Certificate authorities to trust, PEM; default: the system's.", valueName: "file"))
     var ca: String?
 
-    @Option(help: .hidden)
+    @Option(help: ArgumentHelp("Our certificate, PEM.", valueName: "file"))
     var certificate: String?
 
-    @Option(help: .hidden)
+    @Option(help: ArgumentHelp("Its private key, PEM.", valueName: "file"))
     var key: String?
 
     @Option(
@@ -82,9 +81,6 @@ struct IngestCommand: ParsableCommand {
         guard qos == 1 || share == nil else {
             throw ValidationError(
                 "--qos 2 and --share exclude each other: no copy of the group knows what the others have")
-        }
-        for (name, value) in [("--ca", ca), ("--certificate", certificate), ("--key", key)] where value != nil {
-            throw ValidationError("\(name): TLS is not available in this version")
         }
         guard shards == nil || share == nil else { throw ValidationError("--shards and --share exclude each other") }
         if let share, share.isEmpty || share.contains(where: { "/+#".contains($0) }) {
@@ -175,6 +171,9 @@ struct IngestConfiguration {
         if command.json { lines.insert(contentsOf: ["[log]", "format = \"json\"", ""], at: 2) }
         if let username = command.username { lines.append("username = \(quoted(username))") }
         if let file = command.passwordFile { lines.append("password_file = \(quoted(file))") }
+        let tls = [("ca", command.ca), ("certificate", command.certificate), ("key", command.key)]
+        let given = tls.compactMap { name, value in value.map { "\(name) = \(quoted($0))" } }
+        if !given.isEmpty { lines.append("tls = { \(given.joined(separator: ", ")) }") }
         lines += ["", "[[uplink.route]]", "name = \"messages\"", "filter = \"#\"", "mode = \"each\""]
         if command.qos == 2 { lines.append("qos = 2") }
         for filter in filters { lines += ["", "[[uplink.subscribe]]", "filter = \(quoted(filter))", "qos = 1"] }

@@ -40,7 +40,8 @@ struct MQTTAddress {
             authority = authority[authority.index(after: at)...]
         }
         let hasPort = authority.last != "]" && authority.contains(":")
-        guard !authority.isEmpty, let endpoint = Endpoint(parsing: hasPort ? String(authority) : "\(authority):\(usesTLS ? 8883 : 1883)")
+        guard !authority.isEmpty,
+            let endpoint = Endpoint(parsing: hasPort ? String(authority) : "\(authority):\(usesTLS ? 8883 : 1883)")
         else { throw Failure.usage("\(url): \(authority) is no host:port") }
         self.init(endpoint: endpoint)
         self.usesTLS = usesTLS

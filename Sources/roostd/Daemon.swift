@@ -157,11 +157,19 @@ final class Daemon {
         }
     }
 
-    /// Reads the configuration again; the reason if it can't.
+    /// Reads the listeners' certificates again; the reason if it can't.
     private func reload() -> String? {
-        let reason = "nothing can be reloaded yet; restart to change settings"
-        logger.log(.notice, reason)
-        return reason
+        do throws(TLSError) {
+            for door in doors {
+                for warning in try door.reloadCertificates() { logger.log(.warning, "tls: \(warning)") }
+            }
+            logger.log(.notice, "certificates are read again; other settings change with a restart")
+            return nil
+        } catch {
+            let reason = "tls: \(error); the certificates in use stay"
+            logger.log(.error, reason)
+            return reason
+        }
     }
 
     /// Tells everybody, commits what waits and closes the store; at most `shutdown_seconds`.

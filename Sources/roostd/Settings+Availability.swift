@@ -23,7 +23,8 @@ extension Settings {
         for uplink in uplinks {
             for url in uplink.urls where url.usesWebSocket {
                 lines.append(
-                    "uplink \(uplink.name): \(url): WebSocket is not available in this version; use mqtt:// or mqtts://")
+                    "uplink \(uplink.name): \(url): WebSocket is not available in this version; use mqtt:// or mqtts://"
+                )
             }
         }
         return lines
@@ -42,7 +43,6 @@ extension Settings {
         for uplink in uplinks {
             let key = "uplink \(uplink.name)"
             note("\(key): twin", uplink.twin)
-            note("\(key): tls", uplink.tls != UplinkTLSSettings())
         }
         return lines
     }

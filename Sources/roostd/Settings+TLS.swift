@@ -47,7 +47,9 @@ extension Settings {
         for (index, listener) in listeners.enumerated() {
             let path = "listener.\(index).tls"
             do throws(TLSError) {
-                warnings += (try listener.tls.context()?.warnings ?? []).map { (listener.tls.key(of: $0, path), "\($0)") }
+                warnings += (try listener.tls.context()?.warnings ?? []).map {
+                    (listener.tls.key(of: $0, path), "\($0)")
+                }
             } catch {
                 problems.append((listener.tls.key(of: error, path), "\(error)"))
             }
@@ -73,7 +75,9 @@ extension ListenerTLSSettings {
             (certificate, "certificate"), (key, "key"), (clientCA, "client_ca"), (crl, "crl"),
         ]
         if let setting = named.first(where: { $0.0 == error.path }) { return "\(path).\(setting.1)" }
-        if let place = more.firstIndex(where: { $0.certificate == error.path }) { return "\(path).more.\(place).certificate" }
+        if let place = more.firstIndex(where: { $0.certificate == error.path }) {
+            return "\(path).more.\(place).certificate"
+        }
         if let place = more.firstIndex(where: { $0.key == error.path }) { return "\(path).more.\(place).key" }
         return path
     }

@@ -71,7 +71,8 @@ private struct SecureConnection {
         secure.near.write([1, 2, 3])
         secure.far.write(block)
 
-        #expect(secure.loop.turn { secure.farSide.received == [1, 2, 3] && secure.nearSide.receivedCount == block.count })
+        #expect(
+            secure.loop.turn { secure.farSide.received == [1, 2, 3] && secure.nearSide.receivedCount == block.count })
         #expect(secure.nearSide.received == block)
         secure.near.closeAfterFlush()
         #expect(secure.loop.turn { secure.farSide.closes == 1 })
@@ -200,7 +201,8 @@ private struct SecureConnection {
     }
 
     @Test(arguments: [
-        ("client", true, true), ("client", false, true), (nil, false, true), (nil, true, false), ("unknown", false, false),
+        ("client", true, true), ("client", false, true), (nil, false, true), (nil, true, false),
+        ("unknown", false, false),
         ("revoked", false, false), ("expired", true, false),
     ])
     func clientsAreVerified(certificate: String?, isRequired: Bool, isServed: Bool) throws {
@@ -269,7 +271,9 @@ private struct SecureConnection {
         for _ in 0..<40 {
             let secure = try SecureConnection(server, client)
             #expect(secure.reaches())
-            let noise = (0..<Int.random(in: 5..<400, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let noise = (0..<Int.random(in: 5..<400, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             secure.connection.near.write([0x17, 3, 3, 0, 200] + noise)
             secure.connection.near.closeAfterFlush()
             #expect(secure.loop.turn { secure.farSide.closes == 1 })

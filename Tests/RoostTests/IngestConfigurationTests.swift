@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["--shards", "5"], ["--ca", "/etc/ca.pem"], ["--shards", "41-40"], ["--shards", "-"], ["--share", "a/b"],
+        ["--shards", "5"], ["--shards", "41-40"], ["--shards", "-"], ["--share", "a/b"],
         ["--qos", "0"], ["--qos", "3"], ["--qos", "2", "--share", "g"],
     ])
     func mistakesAreNamed(words: [String]) {

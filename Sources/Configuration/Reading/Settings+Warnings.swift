@@ -29,8 +29,8 @@ extension UplinkSettings {
             warnings.append("\(name) is \(rate) bits a second: one message takes minutes")
         }
         let plain = urls.filter { !$0.usesTLS }
-        if !tls.certificate.isEmpty, plain.count == urls.count {
-            warnings.append("tls.certificate is not used, no url is mqtts or wss")
+        if tls != UplinkTLSSettings(), plain.count == urls.count {
+            warnings.append("tls is not used, no url is mqtts or wss")
         }
         if !passwordFile.isEmpty, let url = plain.first(where: { !$0.isLoopback }) {
             warnings.append("the password goes to \(url.description) in the clear")

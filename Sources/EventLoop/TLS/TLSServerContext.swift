@@ -51,7 +51,8 @@ public final class TLSServerContext: TLSContext {
         let name = Array("roost".utf8)
         SSL_CTX_set_session_id_context(context, name, UInt32(name.count))
         SSL_CTX_set_alpn_select_cb(
-            context, { _, chosen, length, offered, count, _ in
+            context,
+            { _, chosen, length, offered, count, _ in
                 TLSServerContext.selectProtocol(chosen, length, offered, count)
             }, nil)
         guard !options.clientAuthorities.isEmpty else { return }

@@ -11,6 +11,7 @@ enum Programs {
     static let mosquittoPub = find("mosquitto_pub")
     static let mosquittoSub = find("mosquitto_sub")
     static let sqlite3 = find("sqlite3")
+    static let openssl = find("openssl")
     static let compiler = find("cc")
 
     /// A Python that has paho-mqtt 2: $ROOST_PYTHON, the one `make test` prepares in .build/venv, or the system's.
