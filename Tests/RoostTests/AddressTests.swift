@@ -12,6 +12,7 @@ import Testing
             ("mqtt://u@[::1]", "[::1]:1883", "u", nil, nil),
             ("mqtt://[::1]:99/", "[::1]:99", nil, nil, nil),
             ("unix:/run/mqtt.sock", "unix:/run/mqtt.sock", nil, nil, nil),
+            ("mqtts://broker", "broker:8883", nil, nil, nil),
             ("unix:///run/mqtt.sock", "unix:/run/mqtt.sock", nil, nil, nil),
         ] as [(String, String, String?, String?, String?)])
     func urlsAreTakenApart(
@@ -25,7 +26,7 @@ import Testing
         #expect(address.topic == topic)
     }
 
-    @Test(arguments: ["broker", "http://broker", "mqtt://", "mqtt://broker:99999", "mqtts://broker", "unix:relative"])
+    @Test(arguments: ["broker", "http://broker", "mqtt://", "mqtt://broker:99999", "ws://broker", "unix:relative"])
     func whatIsNoAddressIsAUsageError(url: String) {
         let failure = #expect(throws: Failure.self) { try MQTTAddress(url: url) }
         #expect(failure?.code == .usage)
