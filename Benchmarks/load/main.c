@@ -13,7 +13,7 @@ static struct options options = {
 };
 
 static const struct { const char *name; void (*run)(const struct options *); } subcommands[] = {
-    {"flow", flow}, {"away", away}, {"idle", idle}, {"start", start}, {"file", file}, {"relay", relay}, {"sink", sink},
+    {"flow", flow}, {"away", away}, {"idle", idle}, {"start", start}, {"file", file}, {"sqlite", sqlite}, {"relay", relay}, {"sink", sink},
     {"batches", batches}, {"pace", pace}, {"collect", collect}, {"stall", stall},
 };
 
@@ -77,5 +77,5 @@ int main(int count, char **words) {
             subcommands[i].run(&options);
             return 0;
         }
-    die("usage: load flow|away|idle|start|file|relay|sink|batches|pace|collect|stall OPTIONS (Benchmarks/README.md)");
+    die("usage: load flow|away|idle|start|file|sqlite|relay|sink|batches|pace|collect|stall OPTIONS (Benchmarks/README.md)");
 }

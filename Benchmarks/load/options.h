@@ -25,6 +25,7 @@ void away(const struct options *options);
 void idle(const struct options *options);
 void start(const struct options *options);
 void file(const struct options *options);
+void sqlite(const struct options *options);
 void relay(const struct options *options);
 void sink(const struct options *options);
 void pace(const struct options *options);

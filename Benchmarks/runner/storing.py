@@ -53,6 +53,11 @@ def plain_file(bench, group, seconds, **more):
         "file", core=bench.broker_core, disk=bench.directory / "plain", group=group, size=150, seconds=seconds, **more)
 
 
+def bare(bench, group, seconds):
+    return bench.load("sqlite", core=bench.broker_core, disk=bench.directory / "bare.sqlite3", group=group, size=150,
+                      seconds=seconds)
+
+
 def alone(bench, program, rounds, seconds):
     """The log and its writer without a broker, against a plain file with the same groups."""
     if not program:
@@ -64,17 +69,20 @@ def alone(bench, program, rounds, seconds):
         "Messages of 150 bytes JSON on a topic of 30, decoded, appended to the log for a session that is away, committed by "
         "its writer; `group` outstanding, the next when all are on the disk. Beside it `write` and `fdatasync` of the same "
         "packets, as many at a time. The same core and disk, in turn, medians of "
-        f"{rounds} rounds. *Drain*: reading all back and removing it.", "",
-        "| group | store | plain file | store ÷ file | CPU µs a message, store / file | disk bytes a message, store / file "
-        "| drain |", "|---:|---:|---:|---|---:|---:|---:|",
+        f"{rounds} rounds. *Bare SQLite*: a C program that inserts a "
+        "compressed row a group and commits it, and does nothing else: what SQLite leaves of the file's rate on this machine. "
+        "*Drain*: reading all back and removing it.", "",
+        "| group | store | plain file | store ÷ file | bare SQLite ÷ file | store ÷ bare SQLite | CPU µs a message, store / file | disk bytes a message, store / file "
+        "| drain |", "|---:|---:|---:|---|---|---|---:|---:|---:|",
     ]
     targets, files = [], {}
     for group in GROUPS:
-        ours, theirs = [], []
+        ours, theirs, bares = [], [], []
         for index in range(rounds):
             turns = [
                 (ours, lambda: store_alone(bench, program, packets, group, seconds)),
                 (theirs, lambda: plain_file(bench, group, seconds)),
+                (bares, lambda: bare(bench, group, seconds)),
             ]
             for runs, run in turns if index % 2 == 0 else turns[::-1]:
                 runs.append(attempt(run))
@@ -85,6 +93,7 @@ def alone(bench, program, rounds, seconds):
         drain = median(ours, "drain_rate")
         lines.append(
             f"| {group} | {median(ours, 'ack_rate'):,.0f}/s | {files[group]:,.0f}/s | {text} | "
+            f"{spread(bares, theirs)[1]} | {spread(ours, bares)[1]} | "
             f"{median(ours, 'store_us'):.2f} / {median(theirs, 'store_us'):.2f} | {median(ours, 'disk_bytes'):,.0f} / "
             f"{median(theirs, 'disk_bytes'):,.0f} | {drain:,.0f}/s |")
         if group in (64, 256):
