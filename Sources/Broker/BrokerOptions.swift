@@ -35,6 +35,8 @@ public enum AnonymousPolicy: Sendable { case loopback, always, never }
 /// One listener's, shared by all its connections, which count themselves here.
 public final class ListenerOptions {
     var connectionCount = 0
+    /// Connections whose own layer (TLS) could not be agreed on.
+    var strangers = Episode()
     public let anonymous: AnonymousPolicy
     public let maximumConnections: Int
     public let limits: BrokerLimits

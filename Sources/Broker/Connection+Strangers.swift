@@ -17,4 +17,10 @@ extension Connection {
         guard bytes.count > 2, bytes[0] == 0x16, bytes[1] == 3 else { return error }
         return MQTTError(error.reason, "this is TLS, which the listener doesn't speak")
     }
+
+    /// The stream's own layer (TLS) was not agreed on. One line an episode and listener: whoever scans ports comes often.
+    func noteStranger(_ text: String) {
+        guard listener.strangers.begins(at: broker.loop.now) else { return }
+        broker.logLine(.notice, "\(stream.peer): \(text)")
+    }
 }

@@ -9,7 +9,10 @@ final class ConnectionInput: ByteStreamDelegate {
 
     func stream(_ stream: ByteStream, didReceive bytes: UnsafeRawBufferPointer) -> Int { connection.receive(bytes) }
 
-    func streamDidClose(_ stream: ByteStream, error: StreamError?) { connection.end() }
+    func streamDidClose(_ stream: ByteStream, error: StreamError?) {
+        if case .protocolViolation(let text)? = error { connection.noteStranger(text) }
+        connection.end()
+    }
 
     func streamDidDrain(_ stream: ByteStream) { connection.didDrain() }
 }

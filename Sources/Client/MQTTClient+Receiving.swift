@@ -34,6 +34,8 @@ extension MQTTClient: ByteStreamDelegate {
         guard stream === self.stream else { return }
         if state == .closing {
             finish(.disconnected)
+        } else if case .protocolViolation(let text)? = error {
+            finish(.insecure(text))
         } else if let error {
             finish(.connectionLost("\(error)"))
         } else {

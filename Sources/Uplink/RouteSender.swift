@@ -178,8 +178,5 @@ struct Refusals {
         return !again.isEmpty
     }
 
-    mutating func forget() {
-        pending.removeAll()
-        tried.removeAll()
-    }
+    mutating func forget() { pending.removeAll() }
 }

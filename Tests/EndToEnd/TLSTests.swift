@@ -110,6 +110,10 @@ extension EndToEndTests {
             }
             // The first twenty may have come before the subscriber; the others can't.
             try scenario.wait("the last message") { subscriber.lines.contains("40") }
+            // What isn't TLS is named in the log, once.
+            for _ in 0..<3 { _ = try? scenario.publish(["-t", "x", "-m", "plain"], to: port) }
+            try scenario.wait("the line") { cloud.child?.errors.contains("the peer doesn't speak TLS") == true }
+            #expect(cloud.child?.errors.split(separator: "\n").filter { $0.contains("speak TLS") }.count == 1)
             let test = try scenario.run(
                 Programs.roost, ["uplink", "test", "cloud", "--socket", edge.data + "/admin.sock"])
             #expect(test.contains("trust localhost") && test.contains("TLSv1.3"))

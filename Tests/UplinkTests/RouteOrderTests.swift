@@ -206,6 +206,9 @@ import Testing
         world.connect()
         for number in 1...6 { world.publish(number == place ? "bad" : "\(number)") }
         world.publish("last")
+        world.rush(.seconds(600))
+        // Only what is taken after it shows that the upstream has something against the message itself.
+        world.publish("last")
 
         world.rush(.seconds(600))
 

@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("mqtts://cloud", UplinkError.unsupportedScheme("mqtts://cloud")),
+        ("ws://cloud", UplinkError.unsupportedScheme("ws://cloud")),
         ("wss://cloud", .unsupportedScheme("wss://cloud")),
         ("cloud:1883", .badAddress("cloud:1883")), ("mqtt://", .badAddress("mqtt://")),
         ("mqtt://:1883", .badAddress("mqtt://:1883")), ("http://cloud", .badAddress("http://cloud")),

@@ -2,6 +2,9 @@
 /// out in one write at the tick's end; what comes in is decrypted from where it was read. The handshake begins with the
 /// stream: output waits for its end.
 public final class TLSStream: ByteStream, ByteStreamDelegate {
+    private static let closedEarly =
+        "TLS: the peer closed the connection during the handshake; is that its port for TLS?"
+
     private let lower: ByteStream
     private var session: TLSSession?
     private let client: TLSClientContext?
@@ -63,7 +66,7 @@ public final class TLSStream: ByteStream, ByteStreamDelegate {
     /// A peer may leave without close_notify: MQTT says itself what is complete.
     public func streamDidClose(_ stream: ByteStream, error: StreamError?) {
         guard isEstablished || error != nil else {
-            return edgeDidClose(.protocolViolation("TLS: the peer closed the connection during the handshake"))
+            return edgeDidClose(.protocolViolation(TLSStream.closedEarly))
         }
         edgeDidClose(error)
     }
@@ -103,7 +106,7 @@ public final class TLSStream: ByteStream, ByteStreamDelegate {
             onEstablished = nil
             edgeBecameWritable()
         case .needsInput: return
-        case .ended: edgeDidClose(.protocolViolation("TLS: the peer closed the connection during the handshake"))
+        case .ended: edgeDidClose(.protocolViolation(TLSStream.closedEarly))
         case .failed(let reason): fail(reason)
         }
     }
