@@ -108,6 +108,10 @@ final class TLSSession {
         switch reason {
         case "wrong version number", "http request", "packet length too long", "unexpected message":
             "\(reason): the peer doesn't speak TLS"
+        case "tlsv1 alert unknown ca", "sslv3 alert bad certificate", "sslv3 alert certificate unknown",
+            "sslv3 alert certificate expired", "sslv3 alert certificate revoked":
+            "the peer refuses our certificate (\(reason))"
+        case "tlsv13 alert certificate required": "the peer wants a certificate of ours (\(reason))"
         case "peer did not return a certificate": "the client showed no certificate"
         case "no shared cipher", "unsupported protocol", "tlsv1 alert protocol version":
             "\(reason): only TLS 1.2 and 1.3 with ephemeral keys are spoken"
