@@ -89,7 +89,12 @@ extension Log {
         if !dueRetained.isEmpty { hasDueRetained = true }
     }
 
+    /// Makes due what was put off. It goes before what is due already, which is newer: of two rows with one key the last stays.
     func takeLazyChanges() {
+        let newer = dueChanges
+        dueChanges = lazyChanges
+        lazyChanges = []
+        defer { dueChanges.append(contentsOf: newer) }
         // The disk may forget what every member has passed: worked out once a stream, since members are many.
         var moved: [ObjectIdentifier: LogStream] = [:]
         for membership in lazyPositions where membership.own == nil {
@@ -110,8 +115,6 @@ extension Log {
         lazyPositions = []
         for route in lazyRoutes { dueChanges.append(contentsOf: route.takeChanges()) }
         lazyRoutes = []
-        dueChanges.append(contentsOf: lazyChanges)
-        lazyChanges = []
     }
 
     func armSettleTimer() {
@@ -156,10 +159,7 @@ extension Log {
         noteTime()
         // A change never overtakes one that was put off; and what a route has let go of is on disk with what it kept.
         if !dueChanges.isEmpty || dueStreams.contains(where: { routeQueues[ObjectIdentifier($0)]?.isDirty == true }) {
-            let now = dueChanges
-            dueChanges = []
             takeLazyChanges()
-            dueChanges.append(contentsOf: now)
         }
         lastGroup += 1
         var group = Group(number: lastGroup, streams: [], parts: dueParts, held: dueHeld, actions: dueActions)
