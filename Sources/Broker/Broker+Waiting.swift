@@ -28,18 +28,19 @@ extension Broker {
     /// `when_full = "refuse"`: a route that has used up its own budget refuses as a full store does.
     func isOverBudget(_ destinations: Destinations, _ streams: [LogStream]) -> Bool {
         guard log.options.refusesWhenFull else { return false }
-        let full = destinations.routes.first { route in
-            route.queue.isOverBudget && streams.contains { $0 === route.queue.stream }
-        }
-        full?.queue.noteBudget()
-        return full != nil
+        return isOverBudget(destinations) { route in streams.contains { $0 === route.queue.stream } }
     }
 
     private func isOverBudget(_ packet: RawPacket, from connection: Connection) -> Bool {
         guard let session = connection.session, let publish = try? PublishView(packet, version: connection.version),
             let destinations = destinations(of: publish.topic, .client(session))
         else { return false }
-        let full = destinations.routes.first { $0.queue.isOverBudget }
+        return isOverBudget(destinations) { _ in true }
+    }
+
+    /// Whether one of these routes is at its own budget, which then says so.
+    private func isOverBudget(_ destinations: Destinations, where concerns: (Route) -> Bool) -> Bool {
+        let full = destinations.routes.first { $0.queue.isOverBudget && concerns($0) }
         full?.queue.noteBudget()
         return full != nil
     }

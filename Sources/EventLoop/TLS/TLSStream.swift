@@ -21,26 +21,24 @@ public final class TLSStream: ByteStream, ByteStreamDelegate {
     private var own: TLSStream?
 
     /// The server's side of a connection that was accepted.
-    public init(server context: TLSServerContext, over lower: ByteStream) throws(TLSError) {
-        session = try TLSSession(server: context, output: lower)
-        client = nil
-        self.lower = lower
-        super.init(loop: lower.loop, peer: lower.peer)
-        own = self
-        beneath = lower
-        lower.delegate = self
+    public convenience init(server context: TLSServerContext, over lower: ByteStream) throws(TLSError) {
+        self.init(try TLSSession(server: context, output: lower), client: nil, over: lower)
     }
 
     /// The client's side of a connection to `host`, which has just been made.
-    public init(client context: TLSClientContext, host: String, over lower: ByteStream) throws(TLSError) {
-        session = try TLSSession(client: context, host: host, output: lower)
-        client = context
+    public convenience init(client context: TLSClientContext, host: String, over lower: ByteStream) throws(TLSError) {
+        self.init(try TLSSession(client: context, host: host, output: lower), client: context, over: lower)
+        handshake()
+    }
+
+    private init(_ session: TLSSession, client: TLSClientContext?, over lower: ByteStream) {
+        self.session = session
+        self.client = client
         self.lower = lower
         super.init(loop: lower.loop, peer: lower.peer)
         own = self
         beneath = lower
         lower.delegate = self
-        handshake()
     }
 
     public override func pace(by pacer: StreamPacer) { lower.pace(by: pacer) }
