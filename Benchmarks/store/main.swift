@@ -57,6 +57,10 @@ func run(_ directory: String, _ bytes: [UInt8], group: Int, seconds: Double) thr
     }
 
     let loop = try EventLoop()
+    // Messages come while a tick runs, as they do from clients. Before the log: what a tick brings, its end hands to the writer.
+    let safety = Safety()
+    var publish: () -> Void = {}
+    loop.atTickEnd { publish() }
     var options = DatabaseOptions()
     options.budgetBytes = 16 << 30
     let database = try Database.open(path: directory, options: options)
@@ -71,24 +75,29 @@ func run(_ directory: String, _ bytes: [UInt8], group: Int, seconds: Double) thr
     let member = StreamMember(session: session, qos: 1, retainAsPublished: false, subscriptionIdentifiers: [])
     let (stream, _) = log.sessionStream(for: [(queue, member)])
 
-    let safety = Safety()
     let writtenBefore = writtenBytes()
     let began = nanoseconds(CLOCK_MONOTONIC)
     let processor = nanoseconds(CLOCK_PROCESS_CPUTIME_ID)
     let stop = began + Int64(seconds * 1_000_000_000)
+    let streams = [stream]
     var sent = 0
     var now = began
-    while now < stop {
+    publish = {
+        guard safety.count == sent, now < stop else { return }
         for _ in 0..<group {
             let message = Message(
-                views[sent % views.count], laneSequence: log.takeLaneSequence(), receivedAt: log.clock.now,
+                views[sent % views.count], laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now),
                 meter: log.meter)
-            log.append(message, to: [stream], waiter: safety)
+            log.append(message, to: streams, waiter: safety)
             sent += 1
         }
-        while safety.count < sent { loop.tick() }
+    }
+    loop.tick(wait: .zero)
+    while now < stop || safety.count < sent {
+        loop.tick()
         now = nanoseconds(CLOCK_MONOTONIC)
     }
+    publish = {}
     let stored = Double(now - began) / 1e9
     let storedProcessor = Double(nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - processor) / 1e3
     let written = writtenBytes() - writtenBefore

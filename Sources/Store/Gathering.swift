@@ -27,7 +27,9 @@ struct Gathering {
     ///   - messages: that were committed.
     ///   - waiting: messages that have come meanwhile.
     mutating func end(messages: Int, waiting: Int) {
-        let took = Self.now() - began
+        let now = Self.now()
+        let took = now - began
+        began = now
         nanoseconds += nanoseconds == 0 ? took : (took - nanoseconds) / 4
         let onTheirWay = messages + waiting
         enough = onTheirWay > 1 ? max(onTheirWay, enough - max(enough / 8, 1)) : 0

@@ -27,7 +27,9 @@ public final class LZ4Compressor {
         var preferences = LZ4F_preferences_t()
         preferences.compressionLevel = level.preference
         preferences.autoFlush = 1
-        preferences.frameInfo.blockMode = LZ4F_blockLinked
+        // For linked blocks it allocates and clears 64 KiB each time, which a single block has no use for.
+        let isOneBlock = bytes.byteCount <= Self.blockBytes
+        preferences.frameInfo.blockMode = isOneBlock ? LZ4F_blockIndependent : LZ4F_blockLinked
         preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled
         // 0 would say "unknown", which for an empty frame is as good.
         preferences.frameInfo.contentSize = UInt64(bytes.byteCount)
@@ -50,6 +52,38 @@ public final class LZ4Compressor {
         let end = LZ4F_compressEnd(
             context, scratch.baseAddress.map { $0 + count }, scratch.count - count, &options)
         precondition(LZ4F_isError(end) == 0, "LZ4F_compressEnd")
+        if isOneBlock { Self.sayLinked(UnsafeMutableRawBufferPointer(rebasing: scratch[..<count])) }
         return try body(UnsafeRawBufferPointer(rebasing: scratch[..<(count + end)]))
+    }
+
+    /// Of LZ4F_max64KB, its default.
+    private static let blockBytes = 64 << 10
+
+    /// Says in a frame's header that its blocks are linked, as all of ours do. A single one is the same either way.
+    private static func sayLinked(_ frame: UnsafeMutableRawBufferPointer) {
+        let flags = 4
+        frame[flags] &= ~0x20
+        let hasContentSize = frame[flags] & 0x08 != 0
+        let checksum = flags + (hasContentSize ? 10 : 2)
+        frame[checksum] = headerChecksum(UnsafeRawBufferPointer(rebasing: frame[flags..<checksum]))
+    }
+
+    /// The second byte of XXH32, for less than 16 bytes
+    /// (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md).
+    private static func headerChecksum(_ bytes: UnsafeRawBufferPointer) -> UInt8 {
+        var sum = 0x1656_67B1 &+ UInt32(bytes.count)
+        var place = 0
+        while place + 4 <= bytes.count {
+            sum &+= UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self)) &* 0xC2B2_AE3D
+            sum = (sum << 17 | sum >> 15) &* 0x27D4_EB2F
+            place += 4
+        }
+        for byte in bytes[place...] {
+            sum &+= UInt32(byte) &* 0x1656_67B1
+            sum = (sum << 11 | sum >> 21) &* 0x9E37_79B1
+        }
+        sum = (sum ^ sum >> 15) &* 0x85EB_CA77
+        sum = (sum ^ sum >> 13) &* 0xC2B2_AE3D
+        return UInt8(truncatingIfNeeded: (sum ^ sum >> 16) >> 8)
     }
 }

@@ -1,3 +1,5 @@
+import EventLoop
+
 /// How the tail's messages go to the disk: as segments for the writer, and safe once it has them.
 extension LogStream {
     /// Messages that are not on disk, of those that were submitted below a number.
@@ -69,5 +71,10 @@ extension LogStream {
             if number >= tailFirst { tail[Int(number - tailFirst)].message?.partIsSafe() }
             number += 1
         }
+        if log.loop.now - lastRead > Self.readersAreGone { unload() }
     }
+
+    /// Where nobody has looked for a message for so long, the session is away or the link is down, and nobody will come soon for
+    /// what has just been written: it leaves memory while it is still in the processor's, and whoever comes reads it from disk.
+    private static let readersAreGone = Duration.seconds(1)
 }

@@ -8,6 +8,7 @@ extension LogStream {
     func dropOldestRead() { if !loaded.isEmpty { loaded.removeFirst() } }
 
     public func read(at number: UInt64, for consumer: any StreamConsumer) -> Reading {
+        lastRead = log.loop.now
         guard number < next else { return .end }
         if number >= tailFirst {
             guard let message = tail[Int(number - tailFirst)].message else { return .missing(next: number + 1) }

@@ -26,7 +26,8 @@ public final class LogStream {
 
     public internal(set) var record: StreamRecord
     public let numbering: Numbering
-    unowned let log: Log
+    /// Its streams are the log's, and never outlive it.
+    unowned(unsafe) let log: Log
 
     /// The number that the next message gets.
     public private(set) var next: UInt64
@@ -75,8 +76,9 @@ public final class LogStream {
     var lastAppend: Instant
     /// The newest message that somebody waited for at its coming, or whose safety a publisher waits for instead.
     private var lastAwaited: UInt64 = 0
-    /// Store time of receipt of the oldest message that an earlier run left.
-    private var storedOldest: Int64?
+    private var unloaded = UnloadedMarks()
+    /// When a destination last looked for a message.
+    var lastRead: Instant
 
     init(record: StreamRecord, numbering: Numbering, log: Log, isRecorded: Bool) {
         self.record = record
@@ -89,6 +91,7 @@ public final class LogStream {
         tailFirst = 1
         storedFinished = IntervalSet()
         lastAppend = log.loop.now
+        lastRead = lastAppend
         if record.kind == .mixed { mixed = Mixed() }
     }
 
@@ -105,7 +108,9 @@ public final class LogStream {
         // A segment whose beginning was passed is there whole: what was passed must not be found again.
         let first = max(stored.numbers?.lowerBound ?? next, stored.trimmedBelow)
         firstOnDisk = first < next ? first : nil
-        storedOldest = firstOnDisk == nil ? nil : stored.oldest
+        if let firstOnDisk {
+            unloaded.add(UnloadedMarks.Mark(number: firstOnDisk, receivedAt: stored.oldest, laneSequence: 0))
+        }
         if case .route = stored.record.kind, let position = stored.positions[.route] {
             // What was passed and never stored lies above what is there.
             storedFinished = IntervalSet(
@@ -118,6 +123,7 @@ public final class LogStream {
         appendedBytes = stored.bytes
         appendedMessages = stored.messages
         lastAppend = log.loop.now
+        lastRead = lastAppend
         if stored.record.kind == .mixed { mixed = Mixed(stored) }
     }
 
@@ -141,7 +147,10 @@ public final class LogStream {
         return tail[Int(number - tailFirst)].message?.laneSequence
     }
 
-    /// Store time of receipt of a message that is in memory.
+    /// Where a message stands in the order of all: of one that has left memory, where one before it does.
+    func place(_ number: UInt64) -> UInt64 { laneSequence(number) ?? unloaded.mark(number)?.laneSequence ?? 0 }
+
+    /// Store time of receipt of a message; of one that has left memory that of one before it, not long before as a rule.
     func receivedAt(_ number: UInt64) -> Int64? {
         if number >= tailFirst, number < next {
             return tail[Int(number - tailFirst)].message?.receivedAt
@@ -149,7 +158,7 @@ public final class LogStream {
         for run in loaded where run.first <= number && number <= run.last {
             if case .message(let message) = run.read(at: number) { return message.receivedAt }
         }
-        return storedOldest
+        return unloaded.mark(number)?.receivedAt
     }
 
     // MARK: Members
@@ -266,6 +275,7 @@ public final class LogStream {
     /// Everything below has been passed by all: the disk may forget it.
     func forget(below: UInt64) {
         loaded.removeAll { $0.last < below }
+        unloaded.forget(below: below)
         guard let firstOnDisk, below > firstOnDisk, isRecorded else { return }
         log.lazily(.trim(record.id, below: below))
         self.firstOnDisk = below < submittedBelow ? below : nil
@@ -292,6 +302,11 @@ public final class LogStream {
 
     /// Gives back the memory of the tail's messages that are on disk.
     func unload() {
+        if tailFirst < committedBelow, let message = tail.first?.message {
+            unloaded.add(
+                UnloadedMarks.Mark(
+                    number: tailFirst, receivedAt: message.receivedAt, laneSequence: message.laneSequence))
+        }
         while tailFirst < committedBelow, let entry = tail.popFirst() {
             if entry.message == nil { passedInTail -= 1 }
             tailFirst += 1

@@ -97,7 +97,7 @@ public final class Message {
         let propertiesHead = Self.varintCount(properties.count)
         let remaining = 2 + topic.count + identifierCount + propertiesHead + properties.count + payload.count
         let head = 1 + Self.varintCount(remaining)
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: head + remaining, alignment: 1)
+        let bytes = meter.blocks.allocate(head + remaining)
         bytes[0] = 0x30 | qos.rawValue << 1 | (retain ? 1 : 0)
         var offset = Self.writeVarint(remaining, to: bytes, at: 1)
         bytes[offset] = UInt8(truncatingIfNeeded: topic.count >> 8)
@@ -140,7 +140,7 @@ public final class Message {
 
     deinit {
         meter.bytes -= bytes.count + Self.overhead
-        bytes.deallocate()
+        meter.blocks.deallocate(bytes)
     }
 
     /// Somebody else keeps the message from now on, and answers for its memory.
@@ -254,8 +254,9 @@ extension SafetyWaiter {
     public var hearsRefusals: Bool { false }
 }
 
-/// Bytes of messages in memory.
+/// Bytes of messages in memory, and the memory of those that are gone.
 public final class MemoryMeter {
     public internal(set) var bytes = 0
+    var blocks = MemoryBlocks()
     public init() {}
 }

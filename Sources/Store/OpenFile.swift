@@ -19,11 +19,21 @@ struct OpenFile {
         var gathered: UnsafeMutableRawPointer?
         var start: Int64 = 0
         var count = 0
+        /// Bytes that the file has, as far as what is gathered goes.
+        var length: Int64 = 0
+        /// There was room for `ahead` when it was last asked for.
+        var extends = true
     }
 
     /// The commit of some hundred small messages; only what is touched takes memory. SQLite's own VFS takes no more than
     /// 128 KiB less one byte at a time (`seekAndWriteFd` in its os_unix.c), and calls the disk full where it is given more.
     private static let capacity = 124 << 10
+
+    /// Zeros written behind what makes a log longer. A sync of a file that has grown writes the file system's journal too, a
+    /// third to a half of its time and 8 KiB or more of flash (docs/performance.md): so it grows at one commit of many. SQLite
+    /// takes a frame of zeros for the end of the log.
+    private static let ahead: Int64 = 64 << 10
+    private static let zeros = [UInt8](repeating: 0, count: 4096)
 
     /// Bytes that SQLite is to allocate for a file whose base VFS wants `base`.
     static func size(over base: Int32) -> Int32 { Int32(place(over: base) + MemoryLayout<State>.stride) }
@@ -62,6 +72,7 @@ struct OpenFile {
     static func gatherWrites(of log: File) {
         guard let open = OpenFile(log), open.state.pointee.gathered == nil else { return }
         open.state.pointee.gathered = .allocate(byteCount: capacity, alignment: 16)
+        _ = open.beneath.pointee.xFileSize(log, &open.state.pointee.length)
     }
 
     // MARK: What SQLite calls
@@ -107,9 +118,36 @@ struct OpenFile {
     /// What could not be written is not tried again: SQLite gives the transaction up.
     private func writeGathered() -> Int32 {
         let (count, start) = (state.pointee.count, state.pointee.start)
-        guard count > 0 else { return SQLITE_OK }
+        guard count > 0, let gathered = state.pointee.gathered else { return SQLITE_OK }
         state.pointee.count = 0
-        return beneath.pointee.xWrite(file, state.pointee.gathered, Int32(count), start)
+        let end = start + Int64(count)
+        guard end > state.pointee.length else { return beneath.pointee.xWrite(file, gathered, Int32(count), start) }
+        let code = beneath.pointee.xWrite(file, gathered, Int32(count), start)
+        guard code == SQLITE_OK else { return code }
+        state.pointee.length = end
+        extend()
+        return SQLITE_OK
+    }
+
+    /// Writes the zeros that no sync has to wait for later. In pages: the kernel keeps in one piece what was written at once,
+    /// and counts all of it as written again when a part is.
+    private func extend() {
+        let page: Int64 = 4096
+        let end = (state.pointee.length + Self.ahead) & ~(page - 1)
+        while state.pointee.extends, state.pointee.length < end {
+            let count = page - state.pointee.length & (page - 1)
+            guard beneath.pointee.xWrite(file, Self.zeros, Int32(count), state.pointee.length) == SQLITE_OK else {
+                state.pointee.extends = false
+                return
+            }
+            state.pointee.length += count
+        }
+    }
+
+    private func truncate(to size: Int64) -> Int32 {
+        let code = after { $0.pointee.xTruncate(file, size) }
+        if code == SQLITE_OK { state.pointee.length = min(state.pointee.length, size) }
+        return code
     }
 
     /// Calls the base's `method` once everything gathered is written.
@@ -156,7 +194,7 @@ struct OpenFile {
             own.xRead = { OpenFile($0)?.read($1, $2, $3) ?? SQLITE_IOERR }
             own.xWrite = { OpenFile($0)?.write($1, $2, $3) ?? SQLITE_IOERR }
             own.xSync = { file, flags in OpenFile(file)?.after { $0.pointee.xSync(file, flags) } ?? SQLITE_IOERR }
-            own.xTruncate = { file, size in OpenFile(file)?.after { $0.pointee.xTruncate(file, size) } ?? SQLITE_IOERR }
+            own.xTruncate = { OpenFile($0)?.truncate(to: $1) ?? SQLITE_IOERR }
             own.xFileSize = { file, size in OpenFile(file)?.after { $0.pointee.xFileSize(file, size) } ?? SQLITE_IOERR }
             let made = UnsafeMutablePointer<Methods>.allocate(capacity: 1)
             made.initialize(to: Methods(own: own, beneath: beneath, statePlace: key.statePlace))

@@ -243,11 +243,11 @@ public final class SessionQueue: StreamConsumer {
         }
     }
 
-    /// Where the oldest message waits; what has left memory is older than what hasn't.
+    /// Where the oldest message waits, nearly so among those that have left memory.
     private func oldest() -> Membership? {
         memberships.filter { $0.waiting > 0 }.min {
-            ($0.stream.numbering.run, $0.stream.laneSequence($0.oldest) ?? 0)
-                < ($1.stream.numbering.run, $1.stream.laneSequence($1.oldest) ?? 0)
+            ($0.stream.numbering.run, $0.stream.place($0.oldest))
+                < ($1.stream.numbering.run, $1.stream.place($1.oldest))
         }
     }
 

@@ -12,6 +12,8 @@ final class StoreWorker {
     /// nil while it can't be opened.
     private var database: Database?
     private let report: (StoreReport) -> Void
+    /// Told how many messages a transaction has put on the disk, before anybody else hears of it.
+    var didCommit: ((_ messages: Int) -> Void)?
 
     private(set) var isFailing = false
     private var pending: [CommitGroup] = []
@@ -87,6 +89,7 @@ final class StoreWorker {
             guard try database.hasRoom(for: groups) else { throw .full(path: database.filePath) }
             let result = try database.commit(groups)
             pending.removeFirst(groups.count)
+            didCommit?(groups.reduce(0) { $0 + $1.messages })
             if isFailing { recover() }
             reportCommitted(groups, result)
             try database.checkpointIfDue()

@@ -47,6 +47,8 @@ public final class StoreWriter: StoreEngine, Sendable {
         init(jobs: StoreJobBox, worker: StoreWorker) {
             self.jobs = jobs
             self.worker = worker
+            // Before the report: those whose acknowledgements go out by it publish again, and were not on their way with the others.
+            worker.didCommit = { [unowned self] in gathering.end(messages: $0, waiting: self.jobs.waitingMessages) }
         }
 
         func run() {
@@ -60,9 +62,6 @@ public final class StoreWriter: StoreEngine, Sendable {
         /// Whether there will be more.
         private func perform(_ work: StoreJobs.Work) -> Bool {
             worker.perform(work)
-            if case .commit(let groups) = work {
-                gathering.end(messages: groups.reduce(0) { $0 + $1.messages }, waiting: jobs.waitingMessages)
-            }
             while worker.hasMoreToTry { worker.retry() }
             if case .close = work { return false }
             return true

@@ -115,6 +115,38 @@ struct QueueTests {
         #expect(node.broker.sessions[[UInt8]("a".utf8)]?.queuedMessages == 0)
     }
 
+    /// Nobody will come for it soon, and it is on disk: it leaves memory, and is there when somebody comes.
+    @Test func whatNobodyReadsLeavesMemory() throws {
+        let node = try Node(routes: [("up/all", "#")])
+        try offline(node, "t")
+        try publish(1...1, on: node)
+        let oldest = try #require(node.queues["up/all"]?.oldest)
+        node.advance(by: .seconds(60))
+        try publish(2...100, on: node)
+        node.advance(by: .seconds(60))
+
+        #expect(node.log.meter.bytes == 0)
+        #expect(node.queues["up/all"]?.oldest == oldest)
+        #expect(node.queues["up/all"]?.messages == 100)
+        #expect(try fetch(node) == payloads(1...100))
+    }
+
+    /// ... and the oldest is still what a session loses first.
+    @Test func theOldestGoesFirstWhenNothingIsInMemory() throws {
+        var limits = BrokerLimits()
+        limits.sessionMessages = 10
+        let node = try Node(limits: limits)
+        try offline(node, "t", "u")
+        for start in stride(from: 1, through: 13, by: 4) {
+            node.advance(by: .seconds(2))
+            try publish(start...start + 1, to: "u", on: node)
+            node.advance(by: .seconds(2))
+            try publish(start + 2...start + 3, to: "t", on: node)
+        }
+
+        #expect(try fetch(node) == payloads(7...16))
+    }
+
     @Test(arguments: [false, true]) func limitOfMessages(losesNewest: Bool) throws {
         var limits = BrokerLimits()
         limits.sessionMessages = 10

@@ -39,4 +39,18 @@ import Testing
         let opened = try Database.open(path: directory.path)
         #expect(try opened.counters(1)?.messages == 499)
     }
+
+    /// Whoever is acknowledged publishes again, perhaps before the writer goes on: that is not company for the next commit.
+    @Test func theNextCommitIsCountedByNobodyBeforeTheReport() throws {
+        let directory = TemporaryDirectory()
+        var order: [String] = []
+        let worker = StoreWorker(database: try Database.open(path: directory.path)) { _ in order.append("report") }
+        worker.didCommit = { order.append("\($0)") }
+
+        worker.perform(.commit([Sample.group(1, [], [.stream(Sample.route(1))])]))
+        worker.perform(.commit([Sample.group(2, [Sample.segment(1, 1)]), Sample.group(3, [Sample.segment(1, 2)])]))
+        worker.perform(.close)
+
+        #expect(order == ["0", "report", "2", "report", "report", "report"])
+    }
 }

@@ -1,0 +1,40 @@
+import Testing
+
+@testable import Store
+
+/// Memory that is given back and taken again.
+@Suite struct MemoryBlocksTests {
+    @Test func blocksOfEverySizeAreTheirOwn() {
+        var blocks = MemoryBlocks()
+        var taken: [UnsafeMutableRawBufferPointer] = []
+        for round in 0..<3 {
+            for count in [1, 63, 64, 65, 128, 1000, 1024, 1025, 100_000] {
+                let block = blocks.allocate(count)
+                block.initializeMemory(as: UInt8.self, repeating: UInt8(round * 16 + taken.count % 16))
+                taken.append(block)
+            }
+            if round == 1 {
+                for block in taken { blocks.deallocate(block) }
+                taken = []
+            }
+        }
+
+        for (index, block) in taken.enumerated() {
+            #expect(block.allSatisfy { $0 == UInt8(32 + index) })
+            blocks.deallocate(block)
+        }
+    }
+
+    @Test func whatWasGivenBackLastIsTakenFirst() {
+        var blocks = MemoryBlocks()
+        let first = blocks.allocate(200)
+        let address = first.baseAddress
+        blocks.deallocate(first)
+
+        let again = blocks.allocate(250)
+
+        #expect(again.baseAddress == address)
+        #expect(again.count == 250)
+        blocks.deallocate(again)
+    }
+}
