@@ -86,8 +86,8 @@ func run(_ directory: String, _ bytes: [UInt8], group: Int, seconds: Double) thr
         guard safety.count == sent, now < stop else { return }
         for _ in 0..<group {
             let message = Message(
-                views[sent % views.count], laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now),
-                meter: log.meter)
+                views[sent % views.count], laneSequence: log.takeLaneSequence(),
+                receivedAt: log.clock.time(at: loop.now), meter: log.meter)
             log.append(message, to: streams, waiter: safety)
             sent += 1
         }

@@ -112,6 +112,8 @@ final class Connection {
     func checkpoint(_ mode: Int32) throws(SQLiteError) -> (log: Int, done: Int) {
         var log: Int32 = 0
         var done: Int32 = 0
+        StoreVFS.readAhead(inLogOf: handle, true)
+        defer { StoreVFS.readAhead(inLogOf: handle, false) }
         let code = sqlite3_wal_checkpoint_v2(handle, "main", mode, &log, &done)
         guard code == SQLITE_OK || code & 0xFF == SQLITE_BUSY else { throw SQLiteError(code, of: handle) }
         return (Int(max(log, 0)), Int(max(done, 0)))

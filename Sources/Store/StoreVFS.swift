@@ -20,9 +20,18 @@ enum StoreVFS {
     /// From now on the write-ahead log of `database` is written in as few calls as its places allow; see `OpenFile.gatherWrites`.
     /// Only for `synchronous = FULL`, and only once the database is in WAL mode.
     static func gatherWrites(ofLogOf database: OpaquePointer?) {
+        if let log = log(of: database) { OpenFile.gatherWrites(of: log) }
+    }
+
+    /// While a checkpoint runs: the write-ahead log of `database` is read in large pieces.
+    static func readAhead(inLogOf database: OpaquePointer?, _ reads: Bool) {
+        if let log = log(of: database) { OpenFile.readAhead(of: log, reads) }
+    }
+
+    private static func log(of database: OpaquePointer?) -> OpenFile.File? {
         var log: UnsafeMutablePointer<sqlite3_file>?
         sqlite3_file_control(database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log)
-        if let log, log.pointee.pMethods != nil { OpenFile.gatherWrites(of: log) }
+        return log?.pointee.pMethods == nil ? nil : log
     }
 
     private static let prefix = "roost-store-"
