@@ -28,7 +28,7 @@ extension Log {
         }
         if !changes.isEmpty || isHeld {
             if case .inbound(let session, let identifier) = changes.first {
-                message.undo = .inboundRemoved(session, identifier)
+                message.inbound = (session, identifier)
             }
             dueChanges.append(contentsOf: changes)
             message.unsafeParts += 1

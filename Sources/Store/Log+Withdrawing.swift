@@ -70,7 +70,9 @@ extension Log {
         for message in groups[place].held where isRefusable(message) {
             message.isWithdrawn = true
             refused.append(message)
-            if let change = message.undo { undone.append(change) }
+            if let inbound = message.inbound {
+                undone.append(.inboundRemoved(inbound.session, inbound.identifier))
+            }
         }
         groups[place].parts.removeAll(where: \.isWithdrawn)
         groups[place].held.removeAll(where: \.isWithdrawn)

@@ -33,8 +33,8 @@ public final class Message {
     public internal(set) var isHeld = false
     /// It is the retained message of its topic as well.
     var isRetainedToo = false
-    /// What takes back the change that was submitted with it.
-    var undo: Change?
+    /// The place of its Packet Identifier, where that was submitted with it: to be taken back with it.
+    var inbound: (session: SessionID, identifier: UInt16)?
     /// Whom it is for, in a mixed stream.
     public var set: MessageSet?
     /// Its publisher was told that it isn't kept, after it had been taken.
