@@ -35,6 +35,13 @@ extension RouteQueue {
         }
     }
 
+    /// The node has lost these, or drops them. What was sent may have reached the far end all the same: nothing is known of it.
+    func answerLostWaits(_ numbers: ClosedRange<UInt64>) {
+        for number in waits.keys.filter(numbers.contains).sorted() {
+            answer(number, waits[number]?.wasSent == true ? .implementationSpecificError : .quotaExceeded)
+        }
+    }
+
     private func answer(_ number: UInt64, _ reason: ReasonCode) {
         guard let wait = waits.removeValue(forKey: number) else { return }
         wait.waiter.messageIsSettled(ticket: wait.ticket, reason: reason)

@@ -184,9 +184,7 @@ public final class RouteQueue: StreamConsumer {
             return .again
         case .message(let message):
             if message.expiresAt <= log.clock.now || message.receivedAt + lane.stream.record.ttl <= log.clock.now {
-                lose(
-                    lane, number...number, .expired, from: message.receivedAt, to: message.receivedAt,
-                    answer: .quotaExceeded)
+                lose(lane, number...number, .expired, from: message.receivedAt, to: message.receivedAt)
                 return .again
             }
             return .message(QueuedMessage(numbering: lane.stream.numbering, number: number, message: message))
