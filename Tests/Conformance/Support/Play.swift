@@ -14,9 +14,11 @@ enum Level { case v311, v5 }
 /// - `A < PACKET`: the next packet is this; `A < PACKET & PACKET`: the next ones are these, in any order
 /// - `A ping`: PINGREQ, and PINGRESP is the next packet: whatever was to come before has come
 /// - `A closed`: the Server has closed, and sent nothing before
-/// - `A cut`: the client is gone, without a DISCONNECT
+/// - `A leave`: DISCONNECT, and the Server has closed: its session, if it lasts, is without a connection from here on
+/// - `A cut`: the client is gone, without a DISCONNECT; when the Server notices is its own affair
 /// - `v5 ...`, `v3 ...`: a line for MQTT 5 alone, for 3.1.1 alone
 /// - `wait N`: milliseconds, for what takes its time by the specification
+/// - `elapsed N`: so many have passed since the script began
 /// - `// ...`: a remark
 func play(_ level: Level, _ script: String, on server: Server = .plain) throws {
     try server.expectRunning()
@@ -30,6 +32,7 @@ private struct Stage {
     /// Five bytes.
     let token = "n" + String(10_000 + numbers.next()).dropFirst()
     var peers: [Substring: Peer] = [:]
+    let began = ContinuousClock.now
     /// Told in a failure.
     var done: [Substring] = []
 
@@ -47,18 +50,26 @@ private struct Stage {
             usleep(useconds_t(1000 * (UInt32(verb) ?? 0)))
             return
         }
+        if name == "elapsed" {
+            let passed = ContinuousClock.now - began
+            guard passed >= .milliseconds(Int(verb) ?? 0) else { throw failure("there after \(passed)") }
+            return
+        }
         switch verb {
         case "open": peers[name] = try Peer(port: server.port)
         case "connect": try connect(name, "10[{MQTT} L 02 0000 <> {%\(name)}]", isPresent: false)
         case "persistent": try connect(name, "10[{MQTT} L 00 0000 <11 00000e10> {%\(name)}]", isPresent: false)
         case "resume": try connect(name, "10[{MQTT} L 00 0000 <11 00000e10> {%\(name)}]", isPresent: true)
+        case "leave":
+            try peer(name).send([0xE0, 0])
+            try expectClose(of: peer(name))
         case "cut": peers[name] = nil
         case ">": try peer(name).send(notation(rest).exact)
         case "<": try expect(rest, from: peer(name))
         case "ping":
             try peer(name).send([0xC0, 0])
             try expect("D0[]", from: peer(name))
-        case "closed": if let packet = try peer(name).next() { throw failure("\(packet.hexadecimal), and no close") }
+        case "closed": try expectClose(of: peer(name))
         default: throw failure("what is \(verb)?")
         }
     }
@@ -88,6 +99,10 @@ private struct Stage {
             }
             patterns.remove(at: index)
         }
+    }
+
+    private func expectClose(of peer: Peer) throws {
+        if let packet = try peer.next() { throw failure("\(packet.hexadecimal), and no close") }
     }
 
     /// What is left open has a length that isn't known: then the body is compared, as far as it is told.

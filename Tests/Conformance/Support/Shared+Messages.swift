@@ -237,7 +237,7 @@ extension Shared {
         B persistent
         B > 82[0001 <> {%/#} 01]
         B < 90[0001 <> 01]
-        A cut
+        A leave
         C connect
         C > 32[{%/a} 0001 <> '1'] 32[{%/a/b} 0002 <> '2']
         C < 40[0001] & 40[0002]

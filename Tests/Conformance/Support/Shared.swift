@@ -38,7 +38,7 @@ enum Shared {
         A persistent
         A > 82[0001 <> {%/a} 01 {%/b} 00]
         A < 90[0001 <> 01 00]
-        A cut
+        A leave
         B connect
         B > 32[{%/a} 0001 <> '1']
         B < 40[0001]
@@ -52,7 +52,7 @@ enum Shared {
         A persistent
         A > 82[0001 <> {%/a} 01]
         A < 90[0001 <> 01]
-        A cut
+        A leave
         B connect
         B > 32[{%/a} 0001 <> '1']
         B < 40[0001]
@@ -60,7 +60,7 @@ enum Shared {
         B > 32[{%/a} 0001 <> '2']
         B < 40[0001 (10)]
         A ping
-        A cut
+        A leave
         A persistent
         A ping
         """
@@ -136,10 +136,9 @@ enum Shared {
         A open
         A > 10[{MQTT} L 02 0001 <> {%A}]
         A < 20[00 00 ...]
-        wait 900
-        A ping
         v5 A < E0[8d]
         A closed
+        elapsed 1500
         """
     static let payloadInOrder = """
         B connect
@@ -158,8 +157,8 @@ enum Shared {
         A < 90[0001 <> 01]
         B > 82[0001 <> {%/b} 01]
         B < 90[0001 <> 01]
-        A cut
-        B cut
+        A leave
+        B leave
         C connect
         C > 32[{%/a} 0001 <> 'a'] 32[{%/b} 0002 <> 'b']
         C < 40[0001] & 40[0002]
@@ -189,7 +188,7 @@ enum Shared {
         A persistent
         A > 82[0001 <> {%/a} 01]
         A < 90[0001 <> 01]
-        A cut
+        A leave
         B connect
         B > 32[{%/a} 0001 <> '1'] 32[{%/a} 0002 <> '2']
         B < 40[0001] & 40[0002]

@@ -49,8 +49,8 @@ extension V5 {
             A > 10[{MQTT} 05 06 0000 <11 00000e10> {%A} <18 00000001> {%/will} {gone}]
             A < 20[00 00 ...]
             A cut
-            B ping
             B < 30[{%/will} <> 'gone']
+            elapsed 1000
             A open
             A > 10[{MQTT} 05 06 0000 <> {%A} <18 00000e10> {%/will} {over}]
             A < 20[00 00 ...]

@@ -76,7 +76,7 @@ extension V5 {
             A persistent
             A > 82[0001 <> {%/a} 01]
             A < 90[0001 <> 01]
-            A cut
+            A leave
             B connect
             B > 32[{%/a} 0001 <02 00000001> 'stale'] 32[{%/a} 0002 <> 'fresh']
             B > 33[{%/r} 0003 <02 00000001> 'stale']
@@ -96,7 +96,7 @@ extension V5 {
             A persistent
             A > 82[0001 <> {%/a} 01]
             A < 90[0001 <> 01]
-            A cut
+            A leave
             B connect
             B > 32[{%/a} 0001 <02 00000200> '1']
             B < 40[0001]
@@ -110,7 +110,7 @@ extension V5 {
             """
             A persistent
             A > 30[{%/a} <23 0001> 'x']
-            A cut
+            A leave
             A resume
             A > 30[{} <23 0001> 'x']
             A < E0[82]
@@ -155,7 +155,7 @@ extension V5 {
             A < 90[0001 <> 01]
             B > 82[0001 <> {%/a} 01]
             B < 90[0001 <> 01]
-            B cut
+            B leave
             A > 33[{%/a} 0001 <\(property)> 'x']
             A < 32[{%/a} 0001 <\(property)> 'x'] & 40[0001]
             B resume
@@ -166,9 +166,9 @@ extension V5 {
             C < 31[{%/a} <\(property)> 'x']
             C > 31[{%/a} <>]
             C < 30[{%/a} <>]
-            B cut
+            B < 30[{%/a} <>]
             B connect
-            B cut
+            B leave
             """
         }.joined(separator: "\n")
     }
