@@ -35,10 +35,11 @@ extension RouteQueue {
         }
     }
 
-    /// The node has lost these, or drops them. What was sent may have reached the far end all the same: nothing is known of it.
+    /// The node has lost these, or drops them. What was sent the far end may acknowledge all the same; else the time tells
+    /// that nothing is known of it.
     func answerLostWaits(_ numbers: ClosedRange<UInt64>) {
-        for number in waits.keys.filter(numbers.contains).sorted() {
-            answer(number, waits[number]?.wasSent == true ? .implementationSpecificError : .quotaExceeded)
+        for number in waits.filter({ numbers.contains($0.key) && !$0.value.wasSent }).keys.sorted() {
+            answer(number, .quotaExceeded)
         }
     }
 
