@@ -15,7 +15,7 @@ STATIC := .build/static
 RELEASE := swift build -c release -j $(JOBS) -Xswiftc -static-stdlib -Xlinker -L$(CURDIR)/$(STATIC) \
 	-Xlinker --no-export-dynamic -Xlinker --gc-sections
 
-# Units and the simulation run as debug builds, which check exclusive access; end to end runs what is released.
+# Units and the simulation run as debug builds, which check exclusive access; end to end and conformance test what is released.
 TEST := ROOST_PYTHON=$(VENV)/bin/python SWIFT_BACKTRACE=enable=no
 RELEASED := ROOSTD=$(CURDIR)/.build/release/roostd ROOST=$(CURDIR)/.build/release/roost
 
@@ -51,9 +51,9 @@ test: build ## build and run every test
 	@echo "roost: building the tests"
 	@swift build -j $(JOBS) --build-tests
 	@echo "roost: testing the parts, and the whole in a simulation"
-	@$(TEST) swift test --skip-build --skip '^EndToEnd\.'
+	@$(TEST) swift test --skip-build --skip '^(EndToEnd|Conformance)\.'
 	@echo "roost: testing the programs, as they are released"
-	@$(TEST) $(RELEASED) swift test --skip-build --filter '^EndToEnd\.'
+	@$(TEST) $(RELEASED) swift test --skip-build --filter '^(EndToEnd|Conformance)\.'
 
 simulate: ## run SEEDS histories of a node and a cloud with every fault; SEED=n shows one
 	@$(call install,$(BUILD_PACKAGES))

@@ -80,6 +80,7 @@ let package = Package(
             ]),
         tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"], exclude: ["Scripts"]),
+        tests("Conformance", ["CLinux"]),
 
         // The store by itself, without a broker: for Benchmarks/run.
         .executableTarget(

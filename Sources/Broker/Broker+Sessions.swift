@@ -13,7 +13,7 @@ extension Broker {
             other.disconnect(with: .sessionTakenOver)
             old = sessions[connect.clientIdentifier]
         }
-        if let session = old, connect.cleanStart || !session.isDurable {
+        if let session = old, connect.cleanStart || !session.isDurable || hasExpired(session) {
             if let id = session.id { changes.append(.sessionRemoved(id)) }
             // The client came back in time after our stop: its session goes, and nobody was lost.
             if session.will?.isRestored == true { cancelWill(session) }
@@ -44,6 +44,14 @@ extension Broker {
             return
         }
         log.commit(changes) { then(isPresent) }
+    }
+
+    /// Its time is over, and the timer that ends it is late, or comes later in this tick [MQTT-4.1.0-2].
+    private func hasExpired(_ session: Session) -> Bool {
+        guard session.connection == nil, session.expiryInterval != .max, let left = session.disconnectedAt else {
+            return false
+        }
+        return left + Int64(session.expiryInterval) * 1000 <= log.clock.now
     }
 
     private func grantedExpiry(_ connect: Connect) -> UInt32 {

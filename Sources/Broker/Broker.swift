@@ -108,6 +108,8 @@ public final class Broker {
 
     /// A client has connected.
     public func accept(_ stream: ByteStream, listener: ListenerOptions) {
+        // One that was on its way when we were told to stop: nothing is taken any more, since each route's last number is told.
+        guard !isStopping else { return stream.close() }
         guard listener.connectionCount < listener.maximumConnections,
             limits.connections == 0 || connections.count < limits.connections
         else {

@@ -68,7 +68,12 @@ extension Connection {
             keepAlive = limits.keepAlive
             connack.serverKeepAlive = keepAlive
         }
-        let answer = connack.encode(version: version)
+        var answer = connack.encode(version: version)
+        if answer.count > maximumPacketSize {
+            // [MQTT-3.2.2-20]
+            connack.userProperties = []
+            answer = connack.encode(version: version)
+        }
         guard answer.count <= maximumPacketSize else {
             broker.logLine(.notice, "\(name): its Maximum Packet Size has no room for CONNACK")
             isDisconnectedCleanly = true

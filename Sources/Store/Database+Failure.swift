@@ -22,20 +22,52 @@ extension Database {
         } catch { throw Self.storeError(error, path: file) }
     }
 
-    /// For a full disk: of these groups only what gives space, ahead of its turn. A trim says that its destinations have
-    /// the messages, so it loses nothing; it comes again with its group.
+    /// For a full disk: of these groups only what gives space, ahead of its turn; it comes again with its group.
+    ///
+    /// What a trim takes is with its destinations, or lost: the gaps below it go with it. Two things wait for their group.
+    /// What `keep = "latest"` superseded, since the newer message is in it and not on disk yet; and what was passed out of turn
+    /// where there are gaps, since a gap that is told without the numbers before it would leave those unexplained.
     func trimOnly(_ groups: [CommitGroup]) throws(StoreError) {
+        let changes = groups.flatMap(\.changes)
+        let gaps = changes.compactMap { change -> GapRecord? in
+            guard case .state(.gap, let key, let value?) = change else { return nil }
+            return GapRecord(key: key, value: value)
+        }
+        let superseding = Set(changes.compactMap(Self.supersedingRoute))
+        let losing = superseding.union(gaps.map(\.route))
         try transaction { () throws(SQLiteError) in
-            for group in groups {
-                for change in group.changes {
-                    if case .trim(let stream, let below) = change { trim(stream.rawValue, below: below) }
-                    if case .passed(let stream, let ranges) = change { try removePassed(stream.rawValue, ranges) }
+            for change in changes {
+                switch change {
+                case .trim(let stream, let below) where !isRoute(stream, among: superseding):
+                    trim(stream.rawValue, below: below)
+                case .passed(let stream, let ranges) where !isRoute(stream, among: losing):
+                    try removePassed(stream.rawValue, ranges)
+                default: break
                 }
             }
+            for gap in gaps where isTrimmed(gap) { try write(.gap, key: gap.key, value: gap.value) }
             try sweepStep(rows: .max, bytes: options.ballast > 0 ? 4 * options.ballast : Self.sweepBytes)
             try writeCounters(all: false)
         }
         try checkpoint()
+    }
+
+    private static func supersedingRoute(_ change: Change) -> String? {
+        guard case .state(.gap, let key, let value) = change, value != nil else { return nil }
+        return SupersededNumbers.route(ofKey: key)
+    }
+
+    private func isRoute(_ stream: StreamID, among names: Set<String>) -> Bool {
+        guard case .route(let name) = counters[stream.rawValue]?.record?.kind else { return false }
+        return names.contains(name)
+    }
+
+    /// All numbers up to the gap's last have been passed, on disk too.
+    private func isTrimmed(_ gap: GapRecord) -> Bool {
+        counters.values.contains {
+            guard let record = $0.record, case .route(gap.route) = record.kind else { return false }
+            return record.run == gap.run && record.lane == gap.lane && $0.trimmedBelow > gap.last
+        }
     }
 
     /// Whether these groups fit without the room that a missing ballast left: that is kept for the WAL in which trims are

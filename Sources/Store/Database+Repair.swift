@@ -16,6 +16,7 @@ extension Database {
         try refuseOthers(path)
         var report = try salvage(
             in: directory, options: handOptions, because: "repaired by hand", makesRoom: false, progress: progress)
+        try directory.finishSalvage()
         if !keepsOld, let evidence = report.evidence {
             unlink(evidence)
             unlink(evidence + "-wal")

@@ -34,13 +34,14 @@ extension Database {
         while true {
             let error: StoreError
             do throws(StoreError) {
+                try directory.finishSalvage()
                 let database = try Database(path: path, options: options, directory: directory)
                 do throws(StoreError) {
                     let state = try database.load()
                     database.settleEvidence()
                     database.restoreBallast()
                     database.usedBytes = try database.used()
-                    if report?.evidence != nil, directory.evidence.isEmpty { report?.evidence = nil }
+                    if let kept = report?.evidence, access(kept, F_OK) != 0 { report?.evidence = nil }
                     return Opening(database: database, state: state, salvage: report)
                 } catch let failure {
                     database.abandon()
@@ -117,22 +118,24 @@ extension Database {
         in directory: DatabaseDirectory, options: DatabaseOptions, because reason: String,
         expected: [Int64: UInt64] = [:], makesRoom: Bool = true, progress: ((Int, Int) -> Void)? = nil
     ) throws(StoreError) -> SalvageReport {
-        do throws(StoreError) {
-            return try copy(directory, options, reason, expected, progress, withLog: true)
-        } catch {
-            directory.discardSalvage()
+        func attempt(withLog: Bool) throws(StoreError) -> SalvageReport {
+            do throws(StoreError) {
+                return try copy(directory, options, reason, expected, progress, withLog: withLog)
+            } catch {
+                directory.discardSalvage()
+                throw error
+            }
+        }
+        do throws(StoreError) { return try attempt(withLog: true) } catch {
             guard makesRoom, case .full = error else { throw error }
         }
         // Room first: the ballast, and what was kept of earlier damage.
         directory.releaseBallast()
         _ = directory.trimEvidence(to: 0)
-        do throws(StoreError) {
-            return try copy(directory, options, reason, expected, progress, withLog: true)
-        } catch {
-            directory.discardSalvage()
+        do throws(StoreError) { return try attempt(withLog: true) } catch {
             guard case .full = error else { throw error }
         }
-        return try copy(directory, options, reason, expected, progress, withLog: false)
+        return try attempt(withLog: false)
     }
 
     private static func copy(
@@ -164,7 +167,7 @@ extension Database {
         report.reason = reason
         report.logWasLeft = !withLog
         try target.close()
-        report.evidence = try directory.endSalvage()
+        report.evidence = try directory.endSalvage(leavesMessages: !withLog && pages != nil)
         return report
     }
 

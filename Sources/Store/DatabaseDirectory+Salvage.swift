@@ -3,12 +3,15 @@ import Glibc
 /// How a new database takes the place of a damaged one, so that a power loss at any moment leaves one of the two, whole.
 ///
 /// The new one is made in `salvage.tmp`, which is thrown away at a start. Once it is synced the folder is renamed to
-/// `salvage`: from then on a start finishes what was begun. The damaged file and its log stay beside as
-/// `roost.db.broken-N`, for a person to look at, as long as the budget has room for them.
+/// `salvage`: from then on who opens the database finishes what was begun. The damaged file and its log stay beside as
+/// `roost.db.broken-N`, for a person to look at, as long as the budget has room for them; as `roost.db.unsaved-N`, which
+/// nobody removes but a person, where there was no room to copy its messages.
 extension DatabaseDirectory {
     private var unfinished: String { path + "/salvage.tmp" }
     private var finished: String { path + "/salvage" }
     private var database: String { path + "/roost.db" }
+    /// In the new one's folder: the messages are in the damaged file alone.
+    private static let mark = "/unsaved"
 
     /// An empty folder to make the new database in.
     func beginSalvage() throws(StoreError) -> String {
@@ -18,17 +21,25 @@ extension DatabaseDirectory {
     }
 
     func discardSalvage() {
-        for name in ["roost.db", "roost.db-wal", "roost.db-shm", "roost.db-journal"] { unlink(unfinished + "/" + name) }
+        for name in ["/roost.db", "/roost.db-wal", "/roost.db-shm", "/roost.db-journal", Self.mark] {
+            unlink(unfinished + name)
+        }
         rmdir(unfinished)
     }
 
-    /// The new database, closed, takes the damaged one's place. Returns where that is kept.
-    func endSalvage() throws(StoreError) -> String? {
+    /// The new database, closed, is to take the damaged one's place, and does if the file system lets it now. Returns where
+    /// the damaged one is kept, as far as that is known.
+    func endSalvage(leavesMessages: Bool) throws(StoreError) -> String? {
+        if leavesMessages {
+            let descriptor = open(unfinished + Self.mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { throw Self.error(unfinished + Self.mark) }
+            close(descriptor)
+        }
         try Self.sync(unfinished + "/roost.db")
         try Self.sync(unfinished)
         guard rename(unfinished, finished) == 0 else { throw Self.error(finished) }
-        try sync()
-        return try finishSalvage()
+        // From here on there is no way back; `finishSalvage` is called again before anybody opens the database.
+        do throws(StoreError) { return try finishSalvage() } catch { return nil }
     }
 
     /// A whole new file, closed and with no log, takes the database's place: at once or not at all.
@@ -47,17 +58,21 @@ extension DatabaseDirectory {
     @discardableResult
     func finishSalvage() throws(StoreError) -> String? {
         guard access(finished + "/roost.db", F_OK) == 0 else {
+            unlink(finished + Self.mark)
             rmdir(finished)
             return nil
         }
-        var number = 1
-        while access("\(database).broken-\(number)", F_OK) == 0 { number += 1 }
-        let evidence = "\(database).broken-\(number)"
-        try Self.move(database + "-wal", evidence + "-wal")
-        try Self.move(database, evidence)
-        unlink(database + "-shm")
-        try Self.move(finished + "/roost.db", database)
         try sync()
+        let name = access(finished + Self.mark, F_OK) == 0 ? "unsaved" : "broken"
+        var number = 1
+        while access("\(database).\(name)-\(number)", F_OK) == 0 { number += 1 }
+        let evidence = "\(database).\(name)-\(number)"
+        try move(database + "-wal", evidence + "-wal")
+        try move(database, evidence)
+        unlink(database + "-shm")
+        try move(finished + "/roost.db", database)
+        try sync()
+        unlink(finished + Self.mark)
         rmdir(finished)
         return access(evidence, F_OK) == 0 ? evidence : nil
     }
@@ -95,9 +110,9 @@ extension DatabaseDirectory {
     }
 
     /// A file of this directory that is not there is none to move.
-    private static func move(_ from: String, _ to: String) throws(StoreError) {
-        guard rename(from, to) != 0, errno != ENOENT else { return }
-        throw error(from)
+    private func move(_ from: String, _ to: String) throws(StoreError) {
+        guard renameFile(from, to) != 0, errno != ENOENT else { return }
+        throw Self.error(from)
     }
 
     private static func sync(_ path: String) throws(StoreError) {

@@ -4,6 +4,8 @@ import Glibc
 final class DatabaseDirectory {
     let path: String
     private(set) var lock: Int32
+    /// The system's `rename`, which a full disk may refuse; tests put one that does in its place.
+    var renameFile: (String, String) -> Int32 = { rename($0, $1) }
 
     private var ballastPath: String { path + "/ballast" }
 

@@ -152,10 +152,25 @@ extension Log {
         for stream in unsubmitted.sorted(by: { $0.record.id.rawValue < $1.record.id.rawValue }) { commitSoon(stream) }
     }
 
+    /// The stream's unwritten messages take the place of what is on disk: that goes from there with no group that doesn't
+    /// have them.
+    func tie(_ stream: LogStream) {
+        if !tiedStreams.contains(where: { $0 === stream }) { tiedStreams.append(stream) }
+    }
+
+    private func takeTiedStreams() {
+        for stream in tiedStreams where stream.hasUnsubmitted && !stream.isDue {
+            stream.isDue = true
+            dueStreams.append(stream)
+        }
+        tiedStreams = []
+    }
+
     func submitGroup() {
         let hasRetained = hasDueRetained || !dueParts.isEmpty
         guard !isWithdrawing else { return }
         guard !dueStreams.isEmpty || !dueChanges.isEmpty || !dueActions.isEmpty || hasRetained else { return }
+        takeTiedStreams()
         noteTime()
         // A change never overtakes one that was put off; and what a route has let go of is on disk with what it kept.
         if !dueChanges.isEmpty || dueStreams.contains(where: { routeQueues[ObjectIdentifier($0)]?.isDirty == true }) {

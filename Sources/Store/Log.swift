@@ -86,6 +86,8 @@ public final class Log {
     var lazyPositions: [SessionQueue.Membership] = []
     var lazyRoutes: [RouteQueue] = []
     var lazyMixed: [LogStream] = []
+    /// Go with the next group, whatever it is of.
+    var tiedStreams: [LogStream] = []
     var lazyTimer: Timer?
     // What waits for its destinations.
     var settling: Deque<(deadline: Instant, message: Message, streams: [LogStream])> = []

@@ -43,7 +43,9 @@ extension RouteQueue {
             return
         }
         if old.lane === current, new.lane === current { current.stream.supersede(old.number, by: new.number) }
+        let mayBeOnDisk = old.lane.stream.isOnDisk
         supersede(old)
+        if mayBeOnDisk, new.lane === current { log.tie(current.stream) }
     }
 
     private func supersede(_ old: TopicPlaces.Place) {

@@ -15,20 +15,22 @@ extension RouteQueue {
         let now = log.clock.now
         for lane in lanes where lane.first < lane.stream.next {
             for numbers in lane.finished.missing(in: lane.first...lane.stream.next - 1) {
-                lose(lane, numbers, .dropped, from: now, to: now, answer: .quotaExceeded)
+                lose(lane, numbers, .dropped, from: now, to: now)
             }
         }
         block = nil
     }
 
-    /// These will never be sent.
+    /// These will never be sent, or not again.
+    ///
+    /// - Parameter answer: to who waits for the far end; nil: that they are lost here.
     func lose(
         _ lane: QueueLane, _ numbers: ClosedRange<UInt64>, _ reason: GapRecord.Reason, from: Int64, to: Int64,
-        answer: ReasonCode
+        answer: ReasonCode? = nil
     ) {
         lost[reason, default: 0] += UInt64(numbers.count)
         addGap(gap(lane, numbers, reason, from: from, to: to), isStored: false)
-        if lane === current { answerWaits(numbers, answer) }
+        if lane === current { if let answer { answerWaits(numbers, answer) } else { answerLostWaits(numbers) } }
         finish(lane, numbers)
     }
 
@@ -45,7 +47,7 @@ extension RouteQueue {
         }
         addGap(
             gap(lane, numbers, reason, from: removal.from, to: removal.to), isStored: removal.reason != .unstored)
-        if lane === current { answerWaits(numbers, .quotaExceeded) }
+        if lane === current { answerLostWaits(numbers) }
         finish(lane, numbers)
     }
 

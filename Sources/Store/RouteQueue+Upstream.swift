@@ -35,6 +35,14 @@ extension RouteQueue {
         }
     }
 
+    /// The node has lost these, or drops them. What was sent the far end may acknowledge all the same; else the time tells
+    /// that nothing is known of it.
+    func answerLostWaits(_ numbers: ClosedRange<UInt64>) {
+        for number in waits.filter({ numbers.contains($0.key) && !$0.value.wasSent }).keys.sorted() {
+            answer(number, .quotaExceeded)
+        }
+    }
+
     private func answer(_ number: UInt64, _ reason: ReasonCode) {
         guard let wait = waits.removeValue(forKey: number) else { return }
         wait.waiter.messageIsSettled(ticket: wait.ticket, reason: reason)

@@ -184,9 +184,7 @@ public final class RouteQueue: StreamConsumer {
             return .again
         case .message(let message):
             if message.expiresAt <= log.clock.now || message.receivedAt + lane.stream.record.ttl <= log.clock.now {
-                lose(
-                    lane, number...number, .expired, from: message.receivedAt, to: message.receivedAt,
-                    answer: .quotaExceeded)
+                lose(lane, number...number, .expired, from: message.receivedAt, to: message.receivedAt)
                 return .again
             }
             return .message(QueuedMessage(numbering: lane.stream.numbering, number: number, message: message))
@@ -212,8 +210,10 @@ public final class RouteQueue: StreamConsumer {
 
     /// The far end has everything through `number`, cumulatively.
     public func acknowledge(_ numbering: Numbering, through number: UInt64) {
-        guard let lane = lane(numbering), number > lane.cursor else { return }
-        acknowledge(numbering, lane.cursor + 1...number)
+        guard let lane = lane(numbering), number > 0 else { return }
+        // Who waits may do so for what was lost behind its sending, and is behind the cursor.
+        if lane === current { answerWaits(1...number, .success) }
+        if number > lane.cursor { acknowledge(numbering, lane.cursor + 1...number) }
     }
 
     /// The far end has these.

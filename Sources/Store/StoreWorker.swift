@@ -24,6 +24,8 @@ final class StoreWorker {
     private var expected: [Int64: UInt64] = [:]
     /// In this episode, so that a disk that damages what is written isn't copied without end.
     private var hasSalvaged = false
+    /// Damage that there was no room to salvage, and how many bytes were left then: more are waited for.
+    private var unsalvaged: (damage: StoreError, room: Int)?
 
     init(database: Database, report: @escaping (StoreReport) -> Void) {
         path = database.path
@@ -58,24 +60,41 @@ final class StoreWorker {
     var hasMoreToTry: Bool {
         guard isFailing, let lastError, let directory else { return false }
         if case .full = lastError { return directory.ballastBytes > 0 }
-        return lastError.isDamage && !hasSalvaged
+        return lastError.isDamage && !hasSalvaged && !waitsForRoom
     }
 
     /// What is readable is saved into a new database, on this thread: meanwhile nothing is acknowledged that must be kept.
     private func salvageIfDamaged() throws(StoreError) {
-        guard let lastError, lastError.isDamage, !hasSalvaged, let directory, options.vfs == nil else { return }
-        hasSalvaged = true
+        guard let lastError, lastError.isDamage, !hasSalvaged, !waitsForRoom, let directory, options.vfs == nil else {
+            return
+        }
+        unsalvaged = nil
         // A read may have opened it again meanwhile.
         try? database?.closeAfterFailure()
         database = nil
-        let saved = try Database.salvage(
-            in: directory, options: options, because: lastError.damageText, expected: expected)
+        let saved: SalvageReport
+        do throws(StoreError) {
+            saved = try Database.salvage(
+                in: directory, options: options, because: lastError.damageText, expected: expected)
+        } catch {
+            if case .full = error { unsalvaged = (lastError, directory.availableBytes) } else { hasSalvaged = true }
+            throw error
+        }
+        hasSalvaged = true
         report(.salvaged(saved))
+    }
+
+    /// Damage is known, and there is still no room to salvage what is readable: what needs the damaged pages waits, all else
+    /// goes on.
+    private var waitsForRoom: Bool {
+        guard let unsalvaged, let directory else { return false }
+        return directory.availableBytes <= unsalvaged.room
     }
 
     /// Commits what waits; in a failing episode it waits for `retry`.
     private func commit(_ groups: [CommitGroup]) {
         pending += groups
+        if !isFailing, let unsalvaged, !waitsForRoom { fail(unsalvaged.damage) }
         guard !isFailing, !pending.isEmpty else { return }
         do throws(StoreError) { try writePending() } catch { fail(error) }
     }
@@ -140,6 +159,7 @@ final class StoreWorker {
     private func opened() throws(StoreError) -> Database {
         if let database { return database }
         try directory?.expectInPlace()
+        try directory?.finishSalvage()
         let opened = try Database(path: path, options: options, directory: directory, isAgain: true)
         opened.settleEvidence()
         database = opened
@@ -154,6 +174,8 @@ final class StoreWorker {
             report(.read(tag: read.tag, segments: segments, removed: removed))
         } catch {
             waiting.append(read)
+            // Nothing but room would help.
+            guard !error.isDamage || !waitsForRoom else { return }
             fail(error)
         }
     }

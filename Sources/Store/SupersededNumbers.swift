@@ -46,13 +46,19 @@ struct SupersededNumbers {
 
     /// nil for another kind of key, or another route's.
     static func place(_ key: [UInt8], route: String) -> (run: Int64, lane: UInt16)? {
+        guard let names = names(inKey: key), names[0] == route, let run = Int64(names[1]), let lane = UInt16(names[2])
+        else { return nil }
+        return (run, lane)
+    }
+
+    /// nil for another kind of key.
+    static func route(ofKey key: [UInt8]) -> String? { names(inKey: key)?[0] }
+
+    private static func names(inKey key: [UInt8]) -> [String]? {
         let names = key.split(separator: 0, omittingEmptySubsequences: false).map {
             String(decoding: $0, as: UTF8.self)
         }
-        guard names.count == 4, names[0] == route, names[3] == "superseded", let run = Int64(names[1]),
-            let lane = UInt16(names[2])
-        else { return nil }
-        return (run, lane)
+        return names.count == 4 && names[3] == "superseded" ? names : nil
     }
 
     var encoded: [UInt8] {

@@ -114,6 +114,21 @@ struct RouteRestartTests {
 
     // MARK: - The latest alone
 
+    /// A message that nobody waits for takes the place of one that was acknowledged; another group goes before its time.
+    @Test func whatWasReplacedLeavesTheDiskWithTheNewerMessage() throws {
+        let node = try node(RoutePolicy(keepsLatest: true))
+        let publisher = try node.client("publisher")
+        publisher.publish("t", "1", .atLeastOnce)
+        node.advance(by: .seconds(2))
+
+        publisher.publish("t", "2")
+        _ = try node.client("other", expiry: 3600)
+        try node.restart()
+
+        let left = payloads(try take(.max, node))
+        #expect(left == ["2"])
+    }
+
     @Test func theLatestOfEachTopicIsLeftAlsoOverRestarts() throws {
         let node = try node(RoutePolicy(keepsLatest: true))
         try publish(1...200, node) { "t/\($0 % 20)" }

@@ -85,6 +85,24 @@ struct SessionTests {
         #expect(try node.client("long", clean: false, expiry: 10).connack?.sessionPresent == true)
     }
 
+    /// The loop was held up: CONNECT is read before the timer that ends the session.
+    @Test func anExpiredSessionIsNotResumedBeforeItsTimer() throws {
+        let node = try Node()
+        let client = try node.client("a", expiry: 5)
+        client.subscribed("t")
+        client.disconnect()
+        node.run()
+        let late = try node.open()
+
+        late.connect("a", clean: false, expiry: 5)
+        node.clock.advance(by: .seconds(6))
+        node.run()
+
+        late.takeConnack()
+        #expect(late.connack?.sessionPresent == false)
+        #expect(node.broker.sessions.count == 1)
+    }
+
     @Test func expiryCountsOverARestart() throws {
         let node = try Node()
         let client = try node.client("a", expiry: 10)

@@ -165,6 +165,25 @@ struct UpstreamAcknowledgementTests {
         #expect(send() == [1])
     }
 
+    /// What is lost here was refused, unless it was sent: then the far end may have it.
+    @Test func whatIsDroppedBehindItsSendingIsNotRefused() throws {
+        link(.healthy)
+        let publisher = try node.client("publisher")
+        publisher.publish("t", "1", .atLeastOnce)
+        node.run()
+        #expect(send() == [1])
+        publisher.publish("t", "2", .atLeastOnce)
+        node.run()
+
+        queue.dropAll()
+        node.run()
+        #expect(publisher.takeAcknowledgements() == [])
+        queue.acknowledge(queue.stream.numbering, through: 1)
+        node.run()
+
+        #expect(publisher.takeAcknowledgements().map(\.reason) == [.success, .quotaExceeded])
+    }
+
     @Test func aRefusalOfTheFarEndIsThePublishers() throws {
         link(.healthy)
         let publisher = try node.client("publisher")

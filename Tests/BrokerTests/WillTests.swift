@@ -159,4 +159,16 @@ struct WillTests {
 
         #expect(next.takeMessages() == ["will=w/0"])
     }
+
+    @Test func whoComesWhileWeStopIsTurnedAway() throws {
+        let node = try Node()
+
+        node.broker.shutDown()
+        let late = try node.open()
+        late.connect("late")
+        node.run()
+
+        #expect(late.isClosed)
+        #expect(late.take() == [])
+    }
 }

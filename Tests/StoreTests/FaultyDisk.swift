@@ -1,8 +1,8 @@
 import CSQLite
 import Glibc
 
-/// The real disk with faults on demand: a VFS that passes everything on to SQLite's own, save syncs while `failsSyncs`; it counts what is
-/// written.
+/// The real disk with faults on demand: a VFS that passes everything on to SQLite's own, save syncs while `failsSyncs`,
+/// and writes once it is full; it counts what is written.
 ///
 /// One for all tests, since SQLite's callbacks reach only globals: suites that use it are serialized.
 enum FaultyDisk {
@@ -11,6 +11,8 @@ enum FaultyDisk {
     /// How many of the next syncs fail.
     nonisolated(unsafe) static var failingSyncs = 0
     nonisolated(unsafe) static var syncs = 0
+    /// How many writes it has room for; nil: for all.
+    nonisolated(unsafe) static var writesLeft: Int?
     /// Bytes.
     nonisolated(unsafe) static var written = 0
     nonisolated(unsafe) private static var methods: [UnsafePointer<sqlite3_io_methods>: Swapped] = [:]
@@ -53,6 +55,10 @@ enum FaultyDisk {
         }
         table.pointee.xWrite = { file, bytes, count, offset in
             FaultyDisk.written += Int(count)
+            if let left = FaultyDisk.writesLeft {
+                guard left > 0 else { return SQLITE_FULL }
+                FaultyDisk.writesLeft = left - 1
+            }
             guard let own = file?.pointee.pMethods,
                 let swapped = FaultyDisk.methods[own] ?? FaultyDisk.methods.values.first
             else { return SQLITE_IOERR }

@@ -60,4 +60,37 @@ import Testing
         #expect(try database.counters(1)?.messages == 450)
         #expect(try database.checkIntegrity().ok)
     }
+
+    /// On a full disk a trim goes ahead of its group; but what was superseded stays until the newer message is on disk.
+    @Test func whatIsSupersededIsNotTrimmedAheadOfTheNewerMessage() throws {
+        let directory = TemporaryDirectory()
+        let database = try Database.open(path: directory.path)
+        let names = ["cloud/latest", "cloud/all"]
+        for (index, name) in names.enumerated() {
+            let id = Int64(index + 1)
+            let segments = (1...3).map { Sample.segment(id, $0) }
+            _ = try database.commit(Sample.group(UInt64(id), segments, [.stream(Sample.route(id, name))]))
+        }
+        var superseded = SupersededNumbers()
+        superseded.insert(.init(first: 1, last: 2, from: 1, to: 2))
+        let evicted = GapRecord(
+            route: names[1], run: 1, lane: 0, first: 1, last: 2, reason: .evicted, from: 1, to: 2)
+        let early = GapRecord(
+            route: names[1], run: 1, lane: 0, first: 5, last: 5, reason: .unstored, from: 1, to: 2)
+        let changes: [Change] = [
+            .state(.gap, key: early.key, value: early.value),
+            .trim(StreamID(rawValue: 1), below: 3), .trim(StreamID(rawValue: 2), below: 3),
+            .state(
+                .gap, key: SupersededNumbers.key(route: names[0], run: 1, lane: 0), value: superseded.encoded),
+            .state(.gap, key: evicted.key, value: evicted.value),
+        ]
+
+        try database.trimOnly([Sample.group(3, [Sample.segment(1, 4)], changes)])
+
+        #expect(try database.all(1).map(\.first) == [1, 2, 3])
+        #expect(try database.all(2).map(\.first) == [3])
+        let gaps = try database.load().states.filter { $0.kind == .gap }
+        #expect(gaps.map { GapRecord(key: $0.key, value: $0.value) } == [evicted])
+        try database.close()
+    }
 }

@@ -53,7 +53,7 @@ extension Model {
             taken[arrival] = (before + 1, at)
             if way > 0 { world.tally.add(.manyUplinks) }
             if before == 0 { checkOrder(message, route) }
-            if message.state == .refused, message.copies <= 1 {
+            if message.state == .refused, message.copies <= 1, !wasRefusedUpstream(message, ifBy: way) {
                 fail(.refused, "the receiver took \(message.description)")
             }
             guard before + 1 > message.copies, !world.isForgiven(.cloud), message.role == .node else { continue }

@@ -135,7 +135,7 @@ extension Model {
             var newest: [String: (rank: (Int, UInt64), message: MessageRecord)] = [:]
             var arrived: [String: (Int, UInt64)] = [:]
             for message in messages where message.role == .node && !message.retain {
-                let ranks = (numbers.places[message.number] ?? []).filter { $0.route == route.name }.map(numbers.rank)
+                let ranks = promisedPlaces(of: message, in: route.name).map(numbers.rank)
                 guard let lowest = ranks.min(by: <), let highest = ranks.max(by: <) else { continue }
                 let topic = message.topic
                 if message.isAcknowledged, newest[topic].map({ $0.rank < lowest }) ?? true {
@@ -151,6 +151,15 @@ extension Model {
                     .lost, "\(message.description) is the last one acknowledged, and neither it nor a newer one came")
             }
         }
+    }
+
+    /// Its numbers in a route, as far as they bind it: where a kill took a number back before the acknowledgement, and the
+    /// resend went to another route, the number was nobody's.
+    private func promisedPlaces(of message: MessageRecord, in route: String) -> [BatchPlace] {
+        let places = (numbers.places[message.number] ?? []).filter { $0.route == route }
+        guard message.isAcknowledged, let start = message.starts?.upperBound else { return places }
+        let wasAcknowledgedHere = world.plan(start).takers(of: message.topic).contains { $0.name == route }
+        return wasAcknowledgedHere ? places : places.filter(numbers.isAccountable)
     }
 
     /// What the receiver says it has was delivered, and what was acknowledged to the node it has.

@@ -108,7 +108,7 @@ final class Model {
         let onConnection = before?.connection == connection ? (before?.onConnection ?? 0) + 1 : 1
         let count = (before?.count ?? 0) + 1
         deliveries[client.name, default: Deliveries()].counts[arrival] = (count, connection, onConnection)
-        checkRefused(message, client)
+        checkRefused(message, way, client)
         if before != nil {
             checkAgain(message, way, count, onConnection, publish.qos, client)
         } else {
@@ -154,15 +154,21 @@ final class Model {
         return !route.policy.givesOrderUp
     }
 
-    private func checkRefused(_ message: MessageRecord, _ client: SimulatedClient) {
+    private func checkRefused(_ message: MessageRecord, _ way: Int, _ client: SimulatedClient) {
         guard message.state == .refused, message.copies <= 1 else { return }
-        // `ack = "upstream"`: it was withdrawn when the link went down, and others at the node have it.
-        if client.role == message.role,
-            takers(of: message)?.contains(where: { $0.policy.upstreamTimeout != nil }) != false
-        {
-            return
-        }
+        // What the receiver took before the refusal is delivered.
+        guard client.role == message.role || taken[Arrival(message: message.number, way: way)] == nil else { return }
+        guard !wasRefusedUpstream(message, ifBy: client.role == message.role ? nil : way) else { return }
         fail(.refused, "\(client.name) got \(message.description)")
+    }
+
+    /// `ack = "upstream"`: what such a route withdrew when its link went down, or lost to the budget, was refused for that, and
+    /// its other destinations have it all the same.
+    ///
+    /// - Parameter way: how it came; nil: at the node itself.
+    func wasRefusedUpstream(_ message: MessageRecord, ifBy way: Int?) -> Bool {
+        guard let takers = takers(of: message) else { return way == nil || world.scenario.acknowledgesUpstream }
+        return takers.contains { $0.policy.upstreamTimeout != nil && $0.way != way }
     }
 
     private func checkAgain(

@@ -45,6 +45,11 @@ final class Numbers {
 
     // MARK: What must be accounted for
 
+    /// Not one that a kill took back before anybody was promised anything.
+    func isAccountable(_ place: BatchPlace) -> Bool {
+        place.number <= accountable[Run(route: place.route, run: place.run)] ?? 0
+    }
+
     func account(_ route: String, _ run: BatchRun, through number: UInt64) {
         guard number > 0, number < .max else { return }
         let key = Run(route: route, run: run)
