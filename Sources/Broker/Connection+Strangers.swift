@@ -18,9 +18,17 @@ extension Connection {
         return MQTTError(error.reason, "this is TLS, which the listener doesn't speak")
     }
 
-    /// The stream's own layer (TLS) was not agreed on. One line an episode and listener: whoever scans ports comes often.
-    func noteStranger(_ text: String) {
-        guard listener.strangers.begins(at: broker.loop.now) else { return }
-        broker.logLine(.notice, "\(stream.peer): \(text)")
+    /// The stream's own layer (TLS, WebSocket) was not agreed on, or was broken.
+    func noteViolation(_ text: String) {
+        guard session == nil else { return broker.logLine(.notice, "\(name): \(text)") }
+        broker.noteStranger(peer, text, at: listener)
+    }
+}
+
+extension Broker {
+    /// Who comes to a listener and speaks something else. One line an episode and listener: whoever scans ports comes often.
+    public func noteStranger(_ peer: String, _ text: String, at listener: ListenerOptions) {
+        guard listener.strangers.begins(at: loop.now) else { return }
+        logLine(.notice, "\(peer): \(text)")
     }
 }

@@ -49,7 +49,7 @@ public final class Connection {
     private var unreadAnswers = 0
     private static let maximumUnreadAnswers = 1 << 20
 
-    init(_ stream: ByteStream, listener: ListenerOptions, broker: Broker) {
+    init(_ stream: ByteStream, listener: ListenerOptions, broker: Broker, begun: Instant) {
         self.stream = stream
         self.listener = listener
         self.broker = broker
@@ -59,7 +59,7 @@ public final class Connection {
         timer = .none
         input = ConnectionInput(self)
         stream.delegate = input
-        timer = broker.loop.schedule(after: listener.limits.connectTimeout) { [unowned self] in
+        timer = broker.loop.schedule(at: begun + listener.limits.connectTimeout) { [unowned self] in
             guard state == .awaitingConnect else { return }
             broker.logLine(.info, "\(peer): no CONNECT within the connect timeout")
             close()
