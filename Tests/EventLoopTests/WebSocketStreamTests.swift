@@ -338,6 +338,29 @@ private func closeFrame(_ code: UInt16, _ reason: String = "") -> [UInt8] {
         #expect(pair.nearSide.received == answer)
     }
 
+    /// Whoever is not reading at the moment still gets what came before the Close.
+    @Test func aCloseWaitsForAReaderThatPauses() throws {
+        for isClosedMeanwhile in [false, true] {
+            let pair = try WebSocketPair.opened()
+            defer { pair.finish() }
+            pair.farSide.onReceive = { stream, _ in
+                stream.pauseReading()
+                return 0
+            }
+            pair.connection.near.write(frame(2, [1, 2]) + frame(8, closeFrame(1000)))
+            #expect(pair.loop.turn { pair.farSide.calls == 1 })
+            #expect(pair.farSide.closes == 0 && !pair.far.isClosed)
+
+            pair.farSide.onReceive = nil
+            if isClosedMeanwhile { pair.far.closeAfterFlush() } else { pair.far.resumeReading() }
+
+            #expect(pair.loop.turn { pair.nearSide.closes == 1 && pair.far.isClosed })
+            #expect(pair.farSide.received == (isClosedMeanwhile ? [] : [1, 2]))
+            #expect(pair.farSide.closes == (isClosedMeanwhile ? 0 : 1))
+            #expect(pair.nearSide.received == [0x88, 2, 0x03, 0xE8])
+        }
+    }
+
     @Test func ourOwnCloseWaitsForThePeers() throws {
         let pair = try WebSocketPair.opened()
         defer { pair.finish() }

@@ -3,6 +3,9 @@ public struct WebSocketRequest: Equatable, Sendable {
     /// Where a URL says nothing else.
     public static let usualPath = "/mqtt"
 
+    /// A page of a web server that knows nothing of WebSocket may come with long cookies and policies.
+    static let answerLimits = HTTPHeadReader.Limits(bytes: 32 * 1024, fields: 200)
+
     /// For the Host field.
     let authority: String
     public let path: String

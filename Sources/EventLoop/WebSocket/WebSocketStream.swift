@@ -44,13 +44,21 @@ public final class WebSocketStream: ByteStream {
 
     /// What is needed until the connection is open.
     private final class Opening {
-        var reader = HTTPHeadReader(WebSocketHandshake.headLimits)
+        var reader: HTTPHeadReader
+        /// Nil: we are the server.
         let request: WebSocketRequest?
         let key: String
 
-        init(_ request: WebSocketRequest? = nil) {
+        init() {
+            reader = HTTPHeadReader(WebSocketHandshake.headLimits)
+            request = nil
+            key = ""
+        }
+
+        init(_ request: WebSocketRequest) {
+            reader = HTTPHeadReader(WebSocketRequest.answerLimits)
             self.request = request
-            key = request == nil ? "" : WebSocketRequest.key()
+            key = WebSocketRequest.key()
         }
     }
 
@@ -147,7 +155,7 @@ public final class WebSocketStream: ByteStream {
             return length
         } catch {
             if isClient {
-                edgeDidClose(.protocolViolation("WebSocket: what answers there doesn't speak HTTP (\(error.reason))"))
+                edgeDidClose(.protocolViolation("WebSocket: what answers there doesn't speak HTTP: \(error.reason)"))
             } else {
                 lower.write(WebSocketHandshake.refusal(error, isHead: isHead))
                 leaveLower()
@@ -190,11 +198,11 @@ public final class WebSocketStream: ByteStream {
         if let violation {
             fail(violation)
         } else if hasReceivedClose {
-            edgeDidClose(nil)
+            visitEdgeAgain()
         } else {
             sendPong()
         }
-        return isClosed ? bytes.count : read
+        return isClosed || hasReceivedClose ? bytes.count : read
     }
 
     /// Takes a frame's head, or a whole control frame; returns its length, nil while it isn't whole.
@@ -319,12 +327,14 @@ public final class WebSocketStream: ByteStream {
 
     public override func readingDidResume() { lower.resumeReading() }
 
+    /// Ends what the peer has closed, once the delegate has had all that came before it.
+    public override func visitEdgeAgain() {
+        if hasReceivedClose, !isPaused { edgeDidClose(nil) }
+    }
+
     /// The peer's Close frame ends it, or the deadline.
     public override func shutDownSending() {
-        guard opening == nil, !lower.isClosing else {
-            leaveLower()
-            return close()
-        }
+        guard opening == nil, !lower.isClosing, !hasReceivedClose else { return close() }
         sendClose(WebSocketStatus.normal.rawValue)
     }
 
