@@ -35,24 +35,28 @@ public enum ProxyHeader {
         from stream: ByteStream, _ version: Version, until deadline: Instant,
         then next: @escaping (ByteStream) -> Void, ended: @escaping (FirstBytes.Ending) -> Void
     ) {
-        FirstBytes(of: stream, until: deadline) { bytes in
-            do throws(Refusal) {
-                guard let found = try read(bytes, version) else { return .needsMore }
-                return .handOver(dropping: found.length) { stream in
-                    if let source = found.source, !isOfThisMachine(source) || isOfThisMachine(stream.peer) {
-                        stream.peer = source.description
-                    }
-                    next(stream)
+        FirstBytes(of: stream, until: deadline, judge: { judge($0, version, next) }, ended: ended)
+    }
+
+    private static func judge(
+        _ bytes: UnsafeRawBufferPointer, _ version: Version, _ next: @escaping (ByteStream) -> Void
+    ) -> FirstBytes.Verdict {
+        do throws(Refusal) {
+            guard let found = try read(bytes, version) else { return .needsMore }
+            return .handOver(dropping: found.length) { stream in
+                if let source = found.source, !isOfThisMachine(source) || isOfThisMachine(stream.peer) {
+                    stream.peer = source.description
                 }
-            } catch {
-                return .refuse("PROXY: \(error.reason)")
+                next(stream)
             }
-        } ended: {
-            ended($0)
+        } catch {
+            return .refuse("PROXY: \(error.reason)")
         }
     }
 
-    private static func isOfThisMachine(_ peer: String) -> Bool { Endpoint(parsing: peer).map(isOfThisMachine) ?? true }
+    private static func isOfThisMachine(_ peer: String) -> Bool {
+        Endpoint(parsing: peer).map(isOfThisMachine) ?? false
+    }
 
     private static func isOfThisMachine(_ endpoint: Endpoint) -> Bool {
         switch endpoint {

@@ -79,7 +79,7 @@ final class ListenerDoor {
                 broker.accept(isHTTP ? webSocket(over: stream) : stream, listener: options, begun: begun)
             }
         } ended: { [self] ending in
-            undecided(stream, ending, "nothing")
+            undecided(stream, ending, "no CONNECT")
         }
     }
 

@@ -19,6 +19,7 @@ enum WebSocketHandshake {
 /// offer `mqtt` or `mqttv3.1` [MQTT-6.0.0-3]: one that offers neither is told so, where mosquitto would let it in and then
 /// say nothing (EMQX refuses it, too).
 extension WebSocketHandshake {
+    /// The first one wins, wherever the client names it [MQTT-6.0.0-4].
     private static let subprotocols = ["mqtt", "mqttv3.1"]
 
     /// The answer that opens the connection.
@@ -48,7 +49,7 @@ extension WebSocketHandshake {
             throw .bad("Sec-WebSocket-Key is missing, or not 16 bytes in Base64")
         }
         let offered = head.members("sec-websocket-protocol")
-        guard let subprotocol = offered.first(where: { subprotocols.contains(String($0)) }) else {
+        guard let subprotocol = subprotocols.first(where: { offered.contains(Substring($0)) }) else {
             let what = offered.isEmpty ? "no subprotocol" : "of the subprotocols none that is known"
             throw .bad("\(what) is offered: Sec-WebSocket-Protocol: mqtt is needed")
         }
