@@ -275,6 +275,9 @@ public final class WebSocketStream: ByteStream {
     public override func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
         guard opening == nil, !lower.isClosing, !lower.isBlocked else { return .sent(0) }
         guard !hasSentClose else { return .sent(bytes.count) }
+        // Once for all frames: the block below would else grow with each.
+        let frames = bytes.count / Self.largestPayload + 1
+        _ = lower.output.reserve(bytes.count + frames * WebSocketFrameHead.maximumLength)
         var rest = bytes
         while !rest.isEmpty {
             let count = min(rest.count, Self.largestPayload)
