@@ -1,3 +1,4 @@
+import EventLoop
 import Store
 
 extension Admin {

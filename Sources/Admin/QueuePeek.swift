@@ -1,3 +1,4 @@
+import EventLoop
 import Store
 
 /// One look at what waits for a route, oldest first. What isn't in memory is read from disk, a step at a time, and turned

@@ -102,28 +102,53 @@ public final class Broker {
     /// Messages that sessions lost to their limits, or to eviction.
     public var lostBySessions: UInt64 { sessions.values.reduce(figures.lostByEndedSessions) { $0 + $1.lostMessages } }
 
+    /// Streams that listeners still look at.
+    private var undecidedCount = 0
+
     func logLine(_ level: Severity, _ line: @autoclosure () -> String) { logger?(level, line()) }
 
     // MARK: Connections
 
     /// A client has connected.
-    public func accept(_ stream: ByteStream, listener: ListenerOptions) {
+    ///
+    /// - Parameter begun: when it did, where its listener has looked at it since; the connect timeout counts from then.
+    public func accept(_ stream: ByteStream, listener: ListenerOptions, begun: Instant? = nil) {
+        guard admits(stream, at: listener) else { return }
+        let connection = Connection(stream, listener: listener, broker: self, begun: begun ?? loop.now)
+        connections[ObjectIdentifier(connection)] = connection
+        listener.connectionCount += 1
+        figures.connectionsAccepted += 1
+        figures.maximumConnections = max(figures.maximumConnections, connections.count)
+    }
+
+    /// Whether there is room for one more connection; the stream is closed if not.
+    public func admits(_ stream: ByteStream, at listener: ListenerOptions) -> Bool {
         // One that was on its way when we were told to stop: nothing is taken any more, since each route's last number is told.
-        guard !isStopping else { return stream.close() }
-        guard listener.connectionCount < listener.maximumConnections,
-            limits.connections == 0 || connections.count < limits.connections
+        guard !isStopping else {
+            stream.close()
+            return false
+        }
+        guard listener.connectionCount + listener.undecidedCount < listener.maximumConnections,
+            limits.connections == 0 || connections.count + undecidedCount < limits.connections
         else {
             if refusedConnections.begins(at: loop.now) {
                 logLine(.warning, "\(stream.peer): refused, max_connections reached")
             }
             stream.close()
-            return
+            return false
         }
-        let connection = Connection(stream, listener: listener, broker: self)
-        connections[ObjectIdentifier(connection)] = connection
-        listener.connectionCount += 1
-        figures.connectionsAccepted += 1
-        figures.maximumConnections = max(figures.maximumConnections, connections.count)
+        return true
+    }
+
+    /// A stream at this listener is looked at before it is accepted, and counts as a connection meanwhile.
+    public func beginsDeciding(at listener: ListenerOptions) {
+        listener.undecidedCount += 1
+        undecidedCount += 1
+    }
+
+    public func endsDeciding(at listener: ListenerOptions) {
+        listener.undecidedCount -= 1
+        undecidedCount -= 1
     }
 
     func forget(_ connection: Connection) {

@@ -35,7 +35,9 @@ public enum AnonymousPolicy: Sendable { case loopback, always, never }
 /// One listener's, shared by all its connections, which count themselves here.
 public final class ListenerOptions {
     var connectionCount = 0
-    /// Connections whose own layer (TLS) could not be agreed on.
+    /// Streams that the listener still looks at, and will accept or close.
+    var undecidedCount = 0
+    /// Connections whose own layer (PROXY, TLS, WebSocket) could not be agreed on.
     var strangers = Episode()
     public let anonymous: AnonymousPolicy
     public let maximumConnections: Int

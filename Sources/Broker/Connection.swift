@@ -49,7 +49,7 @@ public final class Connection {
     private var unreadAnswers = 0
     private static let maximumUnreadAnswers = 1 << 20
 
-    init(_ stream: ByteStream, listener: ListenerOptions, broker: Broker) {
+    init(_ stream: ByteStream, listener: ListenerOptions, broker: Broker, begun: Instant) {
         self.stream = stream
         self.listener = listener
         self.broker = broker
@@ -59,7 +59,7 @@ public final class Connection {
         timer = .none
         input = ConnectionInput(self)
         stream.delegate = input
-        timer = broker.loop.schedule(after: listener.limits.connectTimeout) { [unowned self] in
+        timer = broker.loop.schedule(at: begun + listener.limits.connectTimeout) { [unowned self] in
             guard state == .awaitingConnect else { return }
             broker.logLine(.info, "\(peer): no CONNECT within the connect timeout")
             close()
@@ -93,7 +93,11 @@ public final class Connection {
         while offset < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
             do throws(MQTTError) {
-                guard let packet = try readFrame(rest, maximum: limits.packetBytes, version: version) else { break }
+                guard let packet = try readFrame(rest, maximum: limits.packetBytes, version: version) else {
+                    // What is no CONNECT need not be awaited to its end.
+                    if state == .awaitingConnect, rest[0] >> 4 != PacketType.connect.rawValue { throw Self.noConnect }
+                    break
+                }
                 guard try process(packet) else { break }
                 offset += packet.length
                 guard unreadAnswers <= Self.maximumUnreadAnswers else {
@@ -113,7 +117,7 @@ public final class Connection {
         switch state {
         case .awaitingConnect:
             guard packet.type == .connect else {
-                throw MQTTError(.protocolError, "[MQTT-3.1.0-1] the first packet is not CONNECT")
+                throw Self.noConnect
             }
             broker.figures.messagesReceived += 1
             try connect(packet)

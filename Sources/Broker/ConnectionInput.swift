@@ -10,7 +10,7 @@ final class ConnectionInput: ByteStreamDelegate {
     func stream(_ stream: ByteStream, didReceive bytes: UnsafeRawBufferPointer) -> Int { connection.receive(bytes) }
 
     func streamDidClose(_ stream: ByteStream, error: StreamError?) {
-        if case .protocolViolation(let text)? = error { connection.noteStranger(text) }
+        if case .protocolViolation(let text)? = error { connection.noteViolation(text) }
         connection.end()
     }
 

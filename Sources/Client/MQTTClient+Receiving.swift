@@ -35,7 +35,7 @@ extension MQTTClient: ByteStreamDelegate {
         if state == .closing {
             finish(.disconnected)
         } else if case .protocolViolation(let text)? = error {
-            finish(.insecure(text))
+            finish(.layerFailed(text))
         } else if let error {
             finish(.connectionLost("\(error)"))
         } else {

@@ -16,8 +16,8 @@ public enum MQTTClientError: Error, Equatable, Sendable {
     case closedByPeer
     /// Reading or writing failed; the text holds what the system said.
     case connectionLost(String)
-    /// A layer below MQTT (TLS) could not be agreed on, or was broken; the text says which, and why.
-    case insecure(String)
+    /// A layer below MQTT (TLS, WebSocket) could not be agreed on, or was broken; the text says which, and why.
+    case layerFailed(String)
     /// PINGREQ stayed unanswered.
     case keepAliveMissed
     /// What the Server sent breaks the protocol.
@@ -34,7 +34,7 @@ extension MQTTClientError: CustomStringConvertible {
         case .serverDisconnected(let reason, let text): "the server disconnected us: \(Self.text(reason, text))"
         case .closedByPeer: "the server closed the connection"
         case .connectionLost(let text): "connection lost: \(text)"
-        case .insecure(let text): text
+        case .layerFailed(let text): text
         case .keepAliveMissed: "the server stopped answering (keep alive)"
         case .protocolError(let error): "the server broke the protocol: \(error)"
         }

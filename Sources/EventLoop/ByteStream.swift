@@ -29,8 +29,8 @@ open class ByteStream {
     /// Append encoded packets here and `loop.touch(_:)` the stream.
     public final var output = ByteBuffer()
 
-    /// "127.0.0.1:51234", "[::1]:51234" or "unix:/path", for logs.
-    public final let peer: String
+    /// "127.0.0.1:51234", "[::1]:51234" or "unix:/path", for logs. A PROXY header names another than the socket.
+    public internal(set) final var peer: String
 
     /// Bytes received from and handed to the edge so far.
     public final var bytesRead: UInt64 = 0

@@ -177,7 +177,7 @@ public final class Uplink {
 
     /// What lies between the socket to `address` and MQTT.
     func layers(to address: UplinkAddress) -> StreamLayers {
-        StreamLayers(tls: address.usesTLS ? tls : nil, host: address.host)
+        StreamLayers(tls: address.usesTLS ? tls : nil, host: address.host, webSocket: address.webSocket)
     }
 
     private static func pacer(_ options: UplinkOptions, now: Instant) -> StreamPacer {

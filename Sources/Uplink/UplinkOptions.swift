@@ -139,8 +139,6 @@ public enum UplinkError: Error, Equatable, Sendable, CustomStringConvertible {
     case noAddress(uplink: String)
     /// Not `SCHEME://HOST[:PORT]`.
     case badAddress(String)
-    /// A scheme that this version has no transport for.
-    case unsupportedScheme(String)
     /// An address that wants TLS, and nothing to check the upstream's certificate by.
     case noTLS(String)
     case badTopic(pattern: String, TopicMapping.PatternError)
@@ -149,9 +147,7 @@ public enum UplinkError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .noAddress(let uplink): "uplink \(uplink) has no urls"
-        case .badAddress(let url): "\(url) is not an address (mqtt://host:port or mqtts://host:port)"
-        case .unsupportedScheme(let url):
-            "\(url): WebSocket is not available for uplinks yet; use mqtt:// or mqtts://"
+        case .badAddress(let url): "\(url) is not an address (mqtt, mqtts, ws or wss://host:port)"
         case .noTLS(let url): "\(url): nothing says whom to trust"
         case .badTopic(let pattern, let error): "topic pattern \(pattern): \(error)"
         case .badFilter(let filter): "\(filter) is not a topic filter"
@@ -164,23 +160,40 @@ struct UplinkAddress {
     let url: String
     let endpoint: Endpoint
     let usesTLS: Bool
+    /// Nil: MQTT without WebSocket.
+    let webSocket: WebSocketRequest?
 
     init(_ url: String) throws(UplinkError) {
         let parts = url.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, parts[1].hasPrefix("//") else { throw .badAddress(url) }
-        var rest = parts[1].dropFirst(2)
-        if rest.last == "/" { rest = rest.dropLast() }
+        let rest = parts[1].dropFirst(2)
+        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        let path = rest.dropFirst(authority.count)
+        let usualPort: String
+        let usesWebSocket: Bool
         switch parts[0] {
-        case "mqtt", "tcp": usesTLS = false
-        case "mqtts", "ssl": usesTLS = true
-        case "ws", "wss": throw .unsupportedScheme(url)
+        case "mqtt", "tcp": (usesTLS, usesWebSocket, usualPort) = (false, false, ":1883")
+        case "mqtts", "ssl": (usesTLS, usesWebSocket, usualPort) = (true, false, ":8883")
+        case "ws": (usesTLS, usesWebSocket, usualPort) = (false, true, ":80")
+        case "wss": (usesTLS, usesWebSocket, usualPort) = (true, true, ":443")
         default: throw .badAddress(url)
         }
         // Behind an IPv6 address's bracket, or anywhere else in a name, a colon begins the port.
-        let hasPort = rest.last != "]" && rest.contains(":")
-        guard !rest.isEmpty, rest.first != ":", !rest.contains("@"),
-            let endpoint = Endpoint(parsing: hasPort ? String(rest) : rest + (usesTLS ? ":8883" : ":1883"))
+        let hasPort = authority.last != "]" && authority.contains(":")
+        guard !authority.isEmpty, authority.first != ":", !authority.contains("@"),
+            let endpoint = Endpoint(parsing: hasPort ? String(authority) : authority + usualPort),
+            case .tcp(let host, let port) = endpoint
         else { throw .badAddress(url) }
+        if usesWebSocket {
+            let path = path.hasPrefix("/") ? String(path) : WebSocketRequest.usualPath + path
+            guard let request = WebSocketRequest(host: host, port: port, path: path, usesTLS: usesTLS) else {
+                throw .badAddress(url)
+            }
+            webSocket = request
+        } else {
+            guard path.isEmpty || path == "/" else { throw .badAddress(url) }
+            webSocket = nil
+        }
         self.url = url
         self.endpoint = endpoint
     }

@@ -57,16 +57,19 @@ final class UplinkTrial: MQTTClientDelegate {
     private func speak(over stream: ByteStream, to address: UplinkAddress) {
         let login = "login as \(String(decoding: client.options.clientIdentifier, as: UTF8.self))"
         do throws(TLSError) {
-            let layered = try uplink.layers(to: address).wrap(stream)
-            if let secure = layered as? TLSStream {
-                begin("trust \(address.host)")
-                secure.onEstablished = { [weak self, unowned secure] in
-                    self?.end(true, secure.protocolVersion)
+            let layers = uplink.layers(to: address)
+            let upgrade = layers.webSocket.map { "open a WebSocket at \($0.path)" }
+            let layered = try layers.wrap(stream) { [weak self] layer in
+                switch layer {
+                case .tls(let agreed):
+                    self?.end(true, agreed)
+                    self?.begin(upgrade ?? login)
+                case .webSocket:
+                    self?.end(true, "opened")
                     self?.begin(login)
                 }
-            } else {
-                begin(login)
             }
+            begin(layers.tls != nil ? "trust \(address.host)" : upgrade ?? login)
             client.connect(over: layered)
         } catch {
             stream.close()

@@ -24,7 +24,7 @@ struct IngestCommand: ParsableCommand {
               roost coverage --state ingest        what has come, from another terminal
             """)
 
-    @Option(help: "The broker, mqtt[s]://host:port. May be repeated: tried in this order.")
+    @Option(help: "The broker, mqtt[s]:// or ws[s]://host[:port]. May be repeated: tried in this order.")
     var url: [String]
 
     @Option(help: ArgumentHelp("Take these shards alone: two hex digits each.", valueName: "from-to"))

@@ -1,13 +1,15 @@
 import EventLoop
 
-/// A broker's URL, taken apart: `mqtts://user:password@host:8883/topic`, `unix:/path`.
+/// A broker's URL, taken apart: `mqtts://user:password@host:8883/topic`, `wss://host/path`, `unix:/path`.
 struct MQTTAddress {
     var endpoint: Endpoint
     var usesTLS = false
     var username: String?
     var password: String?
-    /// What follows the host, for commands that publish or subscribe.
+    /// What follows the host, for commands that publish or subscribe; over WebSocket that is the path.
     var topic: String?
+    /// Nil: MQTT without WebSocket.
+    var webSocket: WebSocketRequest?
 
     init(endpoint: Endpoint) { self.endpoint = endpoint }
 
@@ -23,14 +25,18 @@ struct MQTTAddress {
             throw Failure.usage("\(url) is no URL: mqtt://host:port")
         }
         let usesTLS: Bool
+        let usesWebSocket: Bool
+        let usualPort: Int
         switch url[..<scheme.lowerBound].lowercased() {
-        case "mqtt", "tcp": usesTLS = false
-        case "mqtts", "ssl", "tls": usesTLS = true
-        case "ws", "wss": throw Failure.usage("\(url): this command speaks mqtt://, mqtts:// and unix: only")
-        default: throw Failure.usage("\(url): the schemes are mqtt://, mqtts:// and unix:")
+        case "mqtt", "tcp": (usesTLS, usesWebSocket, usualPort) = (false, false, 1883)
+        case "mqtts", "ssl", "tls": (usesTLS, usesWebSocket, usualPort) = (true, false, 8883)
+        case "ws": (usesTLS, usesWebSocket, usualPort) = (false, true, 80)
+        case "wss": (usesTLS, usesWebSocket, usualPort) = (true, true, 443)
+        default: throw Failure.usage("\(url): the schemes are mqtt://, mqtts://, ws://, wss:// and unix:")
         }
-        let parts = url[scheme.upperBound...].split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        var authority = parts[0]
+        let rest = url[scheme.upperBound...]
+        var authority = rest.prefix { $0 != "/" && (!usesWebSocket || $0 != "?") }
+        let path = rest.dropFirst(authority.count)
         var username: String?
         var password: String?
         if let at = authority.lastIndex(of: "@") {
@@ -41,13 +47,20 @@ struct MQTTAddress {
         }
         let hasPort = authority.last != "]" && authority.contains(":")
         guard !authority.isEmpty,
-            let endpoint = Endpoint(parsing: hasPort ? String(authority) : "\(authority):\(usesTLS ? 8883 : 1883)")
+            let endpoint = Endpoint(parsing: hasPort ? String(authority) : "\(authority):\(usualPort)")
         else { throw Failure.usage("\(url): \(authority) is no host:port") }
         self.init(endpoint: endpoint)
         self.usesTLS = usesTLS
         self.username = username
         self.password = password
-        if parts.count > 1, !parts[1].isEmpty { topic = String(parts[1]).percentDecoded }
+        guard usesWebSocket, case .tcp(let host, let port) = endpoint else {
+            if path.count > 1 { topic = String(path.dropFirst()).percentDecoded }
+            return
+        }
+        webSocket = WebSocketRequest(
+            host: host, port: port, path: path.hasPrefix("/") ? String(path) : WebSocketRequest.usualPath + path,
+            usesTLS: usesTLS)
+        if webSocket == nil { throw Failure.usage("\(url): \(path) is no path (ASCII, without spaces or #)") }
     }
 }
 

@@ -8,7 +8,7 @@ import MQTT
 struct MQTTOptions: ParsableArguments {
     @Option(
         name: [.customShort("L"), .long],
-        help: "mqtt[s]://[user[:password]@]host[:port][/topic], or unix:/path.")
+        help: "mqtt[s]://[user[:password]@]host[:port][/topic], ws[s]://...[/path], or unix:/path.")
     var url: String?
 
     @Option(name: .shortAndLong, help: "The broker's host.")
@@ -103,7 +103,7 @@ struct MQTTOptions: ParsableArguments {
             throw ValidationError("--url takes the place of --host, --port and --unix")
         }
         if tls.isWanted, unix != nil || url.map({ (try? MQTTAddress(url: $0))?.usesTLS == false }) ?? false {
-            throw ValidationError("certificates are for mqtts:// alone")
+            throw ValidationError("certificates are for mqtts:// and wss:// alone")
         }
         _ = try expiry()
         let properties = try PropertyArguments(property)

@@ -1,7 +1,7 @@
 import ArgumentParser
 import EventLoop
 
-/// Whom to trust, and how to show ourselves, over TLS: mosquitto_pub's words. Any of them asks for TLS; so does mqtts://.
+/// Whom to trust, and how to show ourselves, over TLS: mosquitto_pub's words. Any of them asks for TLS; so do mqtts:// and wss://.
 struct TLSOptions: ParsableArguments {
     @Option(
         name: .customLong("cafile"),
@@ -32,14 +32,16 @@ struct TLSOptions: ParsableArguments {
 
     /// What lies between the socket to `address` and MQTT.
     func layers(to address: MQTTAddress) throws -> StreamLayers {
-        guard address.usesTLS, case .tcp(let host, _) = address.endpoint else { return .none }
+        guard address.usesTLS, case .tcp(let host, _) = address.endpoint else {
+            return StreamLayers(webSocket: address.webSocket)
+        }
         var options = TLSClientContext.Options()
         options.authorities = authorities ?? "system"
         if let certificate { options.credentials = TLSCredentials(certificate: certificate, key: key ?? "") }
         options.protocols = alpn.map { [$0] } ?? []
         options.serverName = serverName ?? ""
         do throws(TLSError) {
-            return StreamLayers(tls: try TLSClientContext(options), host: host)
+            return StreamLayers(tls: try TLSClientContext(options), host: host, webSocket: address.webSocket)
         } catch {
             throw Failure.usage("\(error)")
         }

@@ -110,7 +110,7 @@ final class Daemon {
                     door.accept($0)
                 }
                 listeners.append(opened)
-                logger.log(.info, "listening on \(opened.endpoint)\(door.speaksTLS ? " with TLS" : "")")
+                logger.log(.info, "listening on \(opened.endpoint)\(door.words)")
             } catch {
                 throw Failure(exitCode: 2, message: error.listening("listener.bind"))
             }

@@ -20,14 +20,85 @@ final class ListenerDoor {
         }
     }
 
-    var speaksTLS: Bool { tls != nil }
+    /// What the listener speaks beyond MQTT over TCP, for the log: " with TLS, for WebSocket".
+    var words: String {
+        var words: [String] = []
+        if settings.proxyProtocol != .off { words.append("behind PROXY version \(settings.proxyProtocol.rawValue)") }
+        if tls != nil { words.append("with TLS") }
+        switch settings.transport {
+        case .mqtt: break
+        case .websocket: words.append("for WebSocket")
+        case .auto: words.append("for MQTT and WebSocket")
+        }
+        return words.isEmpty ? "" : " " + words.joined(separator: ", ")
+    }
 
+    // MARK: - Layer on layer
+
+    /// The connect timeout counts from here, whatever has to come before CONNECT.
     func accept(_ stream: ByteStream) {
-        guard let tls else { return broker.accept(stream, listener: options) }
+        guard let version = ProxyHeader.Version(rawValue: settings.proxyProtocol.rawValue) else {
+            return secure(stream, begun: nil)
+        }
+        guard broker.admits(stream, at: options) else { return }
+        let begun = broker.loop.now
+        broker.beginsDeciding(at: options)
+        ProxyHeader.take(from: stream, version, until: begun + options.limits.connectTimeout) { [self] stream in
+            broker.endsDeciding(at: options)
+            secure(stream, begun: begun)
+        } ended: { [self] ending in
+            undecided(stream, ending, "no PROXY header")
+        }
+    }
+
+    private func secure(_ stream: ByteStream, begun: Instant?) {
+        guard let tls else { return speak(over: stream, begun: begun) }
         do throws(TLSError) {
-            broker.accept(try TLSStream(server: tls, over: stream), listener: options)
+            speak(over: try TLSStream(server: tls, over: stream), begun: begun)
         } catch {
             stream.close()
+        }
+    }
+
+    private func speak(over stream: ByteStream, begun: Instant?) {
+        switch settings.transport {
+        case .mqtt: broker.accept(stream, listener: options, begun: begun)
+        case .websocket: broker.accept(webSocket(over: stream), listener: options, begun: begun)
+        case .auto: decide(stream, begun: begun ?? broker.loop.now)
+        }
+    }
+
+    /// HTTP begins with a method, in capital letters; no packet that a client may send first does.
+    private func decide(_ stream: ByteStream, begun: Instant) {
+        guard broker.admits(stream, at: options) else { return }
+        broker.beginsDeciding(at: options)
+        FirstBytes(of: stream, until: begun + options.limits.connectTimeout) { [self] bytes in
+            let isHTTP = bytes.first.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) } ?? false
+            return .handOver(dropping: 0) { [self] stream in
+                broker.endsDeciding(at: options)
+                broker.accept(isHTTP ? webSocket(over: stream) : stream, listener: options, begun: begun)
+            }
+        } ended: { [self] ending in
+            undecided(stream, ending, "no CONNECT")
+        }
+    }
+
+    private func webSocket(over stream: ByteStream) -> ByteStream {
+        WebSocketStream(serverOver: stream, frameLimit: Self.packetsInAFrame * options.limits.packetBytes)
+    }
+
+    /// Clients may put several packets into a frame. Nothing is kept until a frame is whole, so that the limit only says when a
+    /// length is nonsense.
+    private static let packetsInAFrame = 16
+
+    /// The stream was closed before it became a connection.
+    private func undecided(_ stream: ByteStream, _ ending: FirstBytes.Ending, _ missing: String) {
+        broker.endsDeciding(at: options)
+        switch ending {
+        case .refused(let reason), .closed(.protocolViolation(let reason)):
+            broker.noteStranger(stream.peer, reason, at: options)
+        case .timedOut: broker.noteStranger(stream.peer, "\(missing) within the connect timeout", at: options)
+        case .closed: break
         }
     }
 

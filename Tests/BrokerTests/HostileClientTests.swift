@@ -11,6 +11,9 @@ struct HostileClientTests {
 
     @Test(arguments: [
         (Array("GET / HTTP/1.1\r\n\r\n".utf8), "this is HTTP, and the listener speaks MQTT"),
+        (Array("PROXY TCP4 192.0.2.1 192.0.2.2 51234 1883\r\n".utf8), "(proxy_protocol = 1)"),
+        ([0x0D, 0x0A, 0x0D, 0x0A, 0, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A, 0x21, 0x11], "(proxy_protocol = 2)"),
+        ([0x40], "the first packet is not CONNECT"),
         ([0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3], "this is TLS, which the listener doesn't speak"),
         ([0x8F, 0, 0, 0, 0], "reserved flags"),
     ])

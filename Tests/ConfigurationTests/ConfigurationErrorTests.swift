@@ -23,6 +23,14 @@ import Testing
             "[log]\nlevel = \"warn\"",
             "roost.toml:2: log.level: \"warn\" is not one of trace, debug, info, notice, warning, error; did you mean warning?"
         ),
+        (
+            "[[listener]]\ntransport = \"ws\"",
+            "roost.toml:2: listener.transport: \"ws\" is not one of mqtt, websocket, auto"
+        ),
+        (
+            "[admin]\ntransport = \"websocket\"",
+            "roost.toml:2: admin.transport: unknown key; there are socket, http, token_file"
+        ),
         ("[[listener]]\nproxy_protocol = 3", "roost.toml:2: listener.proxy_protocol: 3 is not one of 0, 1, 2"),
         ("[limits]\ninflight = 0", "roost.toml:2: limits.inflight: 0 is out of range (1-65535)"),
         ("[limits]\nretain = \"yes\"", "roost.toml:2: limits.retain: \"yes\" is not true or false"),
@@ -104,6 +112,8 @@ import Testing
             "roost.toml:4: uplink.urls: \"http://h\": the scheme \"http\" is not mqtt, mqtts, ws or wss"
         ),
         ("urls = [\"mqtt://:1883\"]", "roost.toml:3: uplink.urls: \"mqtt://:1883\" has no host"),
+        ("urls = [\"mqtt://h/a\"]", "roost.toml:3: uplink.urls: \"mqtt://h/a\": only ws and wss URLs have a path"),
+        ("urls = [\"ws://h/a b\"]", "roost.toml:3: uplink.urls: \"ws://h/a b\": a path is ASCII, without spaces or #"),
         ("urls = [\"mqtt://h:0\"]", "roost.toml:3: uplink.urls: 0 is not a port (1-65535)"),
         (
             "urls = [\"amqp://u:p@h\"]",

@@ -26,10 +26,27 @@ import Testing
         #expect(address.topic == topic)
     }
 
-    @Test(arguments: ["broker", "http://broker", "mqtt://", "mqtt://broker:99999", "ws://broker", "unix:relative"])
+    @Test(arguments: [
+        "broker", "http://broker", "mqtt://", "mqtt://broker:99999", "ws://", "ws://broker/a b", "wss://broker/#",
+        "unix:relative",
+    ])
     func whatIsNoAddressIsAUsageError(url: String) {
         let failure = #expect(throws: Failure.self) { try MQTTAddress(url: url) }
         #expect(failure?.code == .usage)
+    }
+
+    @Test(
+        arguments: [
+            ("ws://broker", "broker:80", "/mqtt"), ("wss://u:p@broker/a/b?c=d", "broker:443", "/a/b?c=d"),
+            ("WS://[::1]:8083/", "[::1]:8083", "/"), ("ws://broker?a=b", "broker:80", "/mqtt?a=b"),
+        ] as [(String, String, String)])
+    func webSocketURLsHaveAPathInPlaceOfATopic(url: String, endpoint: String, path: String) throws {
+        let address = try MQTTAddress(url: url)
+
+        #expect(address.endpoint.description == endpoint)
+        #expect(address.webSocket?.path == path)
+        #expect(address.usesTLS == url.hasPrefix("wss"))
+        #expect(address.topic == nil)
     }
 
     @Test func pathSegmentsAreEncoded() {

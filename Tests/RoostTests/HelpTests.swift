@@ -50,7 +50,7 @@ import Testing
         #expect(error?.message == "there is no command topcis. See them all: roost --help")
     }
 
-    @Test(arguments: ["http://h/t", "h", "ws://h", "unix:sock"])
+    @Test(arguments: ["http://h/t", "h", "ws://h/a b", "unix:sock"])
     func aBadURLIsAMistakeInUsage(url: String) {
         do {
             _ = try PublishCommand.parse(["--url", url, "-t", "a", "-m", "x"])

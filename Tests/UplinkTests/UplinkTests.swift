@@ -47,9 +47,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("ws://cloud", UplinkError.unsupportedScheme("ws://cloud")),
-        ("wss://cloud", .unsupportedScheme("wss://cloud")),
-        ("cloud:1883", .badAddress("cloud:1883")), ("mqtt://", .badAddress("mqtt://")),
+        ("cloud:1883", UplinkError.badAddress("cloud:1883")),
+        ("ws://cloud/a b", .badAddress("ws://cloud/a b")), ("mqtt://cloud/a", .badAddress("mqtt://cloud/a")),
+        ("mqtt://", .badAddress("mqtt://")),
         ("mqtt://:1883", .badAddress("mqtt://:1883")), ("http://cloud", .badAddress("http://cloud")),
         ("mqtt://cloud:99999", .badAddress("mqtt://cloud:99999")),
     ])
@@ -59,10 +59,22 @@ import Testing
 
     @Test(arguments: [
         ("mqtt://cloud", "cloud:1883"), ("mqtt://cloud:99/", "cloud:99"), ("mqtt://[::1]", "[::1]:1883"),
-        ("mqtt://[::1]:7", "[::1]:7"),
+        ("mqtt://[::1]:7", "[::1]:7"), ("mqtts://cloud", "cloud:8883"), ("ws://cloud", "cloud:80"),
+        ("wss://cloud", "cloud:443"), ("wss://[::1]:7/a:b?c=d", "[::1]:7"),
     ])
     func addressesAreRead(url: String, endpoint: String) throws {
-        #expect(try UplinkAddress(url).endpoint.description == endpoint)
+        let address = try UplinkAddress(url)
+        #expect(address.endpoint.description == endpoint)
+        #expect(address.usesTLS == (url.hasPrefix("mqtts") || url.hasPrefix("wss")))
+    }
+
+    @Test(
+        arguments: [
+            ("mqtt://cloud", nil), ("ws://cloud:80", "/mqtt"), ("ws://cloud/", "/"), ("wss://cloud?a=b", "/mqtt?a=b"),
+            ("wss://cloud/a/b?c=d", "/a/b?c=d"),
+        ] as [(String, String?)])
+    func webSocketAddressesHaveAPath(url: String, path: String?) throws {
+        #expect(try UplinkAddress(url).webSocket?.path == path)
     }
 
     @Test func pausedMeansDisconnectedUntilResumed() throws {

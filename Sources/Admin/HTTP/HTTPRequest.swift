@@ -1,3 +1,5 @@
+import EventLoop
+
 public enum HTTPMethod: String, Sendable {
     case get = "GET"
     case head = "HEAD"
@@ -17,11 +19,6 @@ public struct HTTPRequest: Equatable, Sendable {
 
     /// The value of a field that comes once at most; nil: it didn't come.
     public subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
-}
-
-public struct HTTPField: Equatable, Sendable {
-    public var name: String
-    public var value: String
 }
 
 /// What a request is for: path and query, percent-decoded (RFC 3986 §2.1).

@@ -1,3 +1,5 @@
+import EventLoop
+
 /// An answer: status, body, and the few fields beyond what every answer has.
 public struct HTTPResponse: Sendable {
     public var status: HTTPStatus

@@ -58,6 +58,9 @@ public struct UplinkURL: Sendable, Equatable {
         guard webSocket || path.isEmpty || path == "/" else {
             throw Refusal("\"\(text)\": only ws and wss URLs have a path")
         }
+        guard path.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }) else {
+            throw Refusal("\"\(text)\": a path is ASCII, without spaces or #")
+        }
         self.path = webSocket ? (path.hasPrefix("/") ? String(path) : "/mqtt\(path)") : ""
     }
 

@@ -1,4 +1,4 @@
-"""One step of a test with paho-mqtt 2 as the client: paho_client.py PORT 3.1.1|5 exchange|leave|return.
+"""One step of a test with paho-mqtt 2 as the client: paho_client.py PORT 3.1.1|5 exchange|leave|return [tcp|websockets [CA]].
 
 exchange: messages of every QoS, a retained one and, at MQTT 5, properties, there and back.
 leave:    a session subscribes and goes; messages are published for it.
@@ -13,6 +13,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 PORT, VERSION, STEP = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+TRANSPORT = sys.argv[4] if len(sys.argv) > 4 else "tcp"
+AUTHORITY = sys.argv[5] if len(sys.argv) > 5 else None
 IS_5 = VERSION == "5"
 PATIENCE = 60
 
@@ -24,9 +26,12 @@ class Client:
         self.mqtt = mqtt.Client(
             mqtt.CallbackAPIVersion.VERSION2,
             client_id=name,
+            transport=TRANSPORT,
             protocol=mqtt.MQTTv5 if IS_5 else mqtt.MQTTv311,
             **({} if IS_5 else {"clean_session": not keep}),
         )
+        if AUTHORITY:
+            self.mqtt.tls_set(ca_certs=AUTHORITY)
         self.mqtt.on_connect = lambda c, u, flags, reason, p: self.connected.put((flags.session_present, reason))
         self.mqtt.on_message = lambda c, u, message: self.messages.put(message)
         self.mqtt.on_subscribe = lambda c, u, mid, reasons, p: self.subscribed.put(reasons)

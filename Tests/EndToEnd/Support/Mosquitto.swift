@@ -4,20 +4,24 @@ import Glibc
 /// A real mosquitto that keeps its state over SIGTERM.
 final class Mosquitto: Daemon {
     let port: UInt16
+    /// Of a listener for WebSocket; 0: there is none.
+    let webSocketPort: UInt16
     private unowned let scenario: Scenario
     private let configuration: String
     private let name: String
     private(set) var child: Child?
 
-    init(_ scenario: Scenario, name: String = "mosquitto") throws {
+    init(_ scenario: Scenario, name: String = "mosquitto", speaksWebSocket: Bool = false) throws {
         self.scenario = scenario
         self.name = name
         port = try Ports.free()
+        webSocketPort = speaksWebSocket ? try Ports.free() : 0
         let data = try scenario.directory.make("\(name)-data")
         configuration = try scenario.directory.write(
             "\(name).conf",
             """
             listener \(port) 127.0.0.1
+            \(speaksWebSocket ? "listener \(webSocketPort) 127.0.0.1\nprotocol websockets" : "")
             allow_anonymous true
             persistence true
             persistence_location \(data)/

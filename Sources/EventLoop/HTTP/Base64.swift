@@ -1,8 +1,8 @@
-/// RFC 4648 §4, with padding: how a payload that isn't text is shown.
-enum Base64 {
+/// RFC 4648 §4, with padding.
+public enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    static func encode(_ bytes: UnsafeRawBufferPointer) -> String {
+    public static func encode(_ bytes: UnsafeRawBufferPointer) -> String {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4)
         var index = 0
@@ -19,4 +19,6 @@ enum Base64 {
         }
         return String(decoding: text, as: UTF8.self)
     }
+
+    public static func isDigit(_ byte: UInt8) -> Bool { alphabet.contains(byte) }
 }

@@ -1,16 +1,16 @@
 /// Why a request is refused before anybody looks at what it asks for. The connection is closed after the answer, since
 /// where the next request would begin can't be trusted any more (RFC 9112 §11.2).
-struct HTTPError: Error, Equatable {
-    var status: HTTPStatus
+public struct HTTPError: Error, Equatable {
+    public var status: HTTPStatus
     /// For the body of the answer.
-    var reason: String
+    public var reason: String
 
-    init(_ status: HTTPStatus, _ reason: String) {
+    public init(_ status: HTTPStatus, _ reason: String) {
         self.status = status
         self.reason = reason
     }
 
-    static func bad(_ reason: String) -> HTTPError { HTTPError(.badRequest, reason) }
+    public static func bad(_ reason: String) -> HTTPError { HTTPError(.badRequest, reason) }
 }
 
 /// The status codes that are used (RFC 9110 §15).
@@ -25,12 +25,13 @@ public enum HTTPStatus: Int, Sendable {
     case contentTooLarge = 413
     case uriTooLong = 414
     case expectationFailed = 417
+    case upgradeRequired = 426
     case headerFieldsTooLarge = 431
     case notImplemented = 501
     case serviceUnavailable = 503
     case versionNotSupported = 505
 
-    var phrase: String {
+    public var phrase: String {
         switch self {
         case .ok: "OK"
         case .badRequest: "Bad Request"
@@ -42,6 +43,7 @@ public enum HTTPStatus: Int, Sendable {
         case .contentTooLarge: "Content Too Large"
         case .uriTooLong: "URI Too Long"
         case .expectationFailed: "Expectation Failed"
+        case .upgradeRequired: "Upgrade Required"
         case .headerFieldsTooLarge: "Request Header Fields Too Large"
         case .notImplemented: "Not Implemented"
         case .serviceUnavailable: "Service Unavailable"
