@@ -44,6 +44,8 @@ public final class Broker {
     var failingSince: Instant?
     var refusedMessages = Episode()
     var refusedUpstream = Episode()
+    /// Of the last rights that a session was given.
+    var lastRightsSerial: UInt64 = 0
     /// By reason and whose messages they are.
     var removals: [String: Episode] = [:]
     public internal(set) var routes: [Route] = []
@@ -101,6 +103,9 @@ public final class Broker {
 
     /// Messages that sessions lost to their limits, or to eviction.
     public var lostBySessions: UInt64 { sessions.values.reduce(figures.lostByEndedSessions) { $0 + $1.lostMessages } }
+
+    /// Milliseconds since 1970 UTC, as far as the date is known.
+    var wallTime: Int64 { log.clock.now + log.clock.wallOffset }
 
     func logLine(_ level: Severity, _ line: @autoclosure () -> String) { logger?(level, line()) }
 

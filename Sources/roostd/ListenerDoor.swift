@@ -9,8 +9,9 @@ final class ListenerDoor {
     private var tls: TLSServerContext?
     private let settings: ListenerSettings
 
-    init(_ settings: ListenerSettings, _ limits: LimitSettings, _ broker: Broker) throws(Daemon.Failure) {
-        options = ListenerOptions(settings, limits)
+    /// - Parameter all: of which the listener is one.
+    init(_ settings: ListenerSettings, _ all: Settings, _ broker: Broker) throws(Daemon.Failure) {
+        options = ListenerOptions(settings, all.limits)
         self.settings = settings
         self.broker = broker
         do throws(TLSError) {
@@ -18,6 +19,7 @@ final class ListenerDoor {
         } catch {
             throw Daemon.Failure(exitCode: 1, message: "listener \(settings.bind): tls: \(error)")
         }
+        setLimits(of: all)
     }
 
     var speaksTLS: Bool { tls != nil }
@@ -30,6 +32,9 @@ final class ListenerDoor {
             stream.close()
         }
     }
+
+    /// Users' own limits, as a reload has them. The listener's own stay until a restart.
+    func setLimits(of renewed: Settings) { options.userLimits = renewed.userLimits(on: settings) }
 
     /// Reads the certificates again; connections that stand keep those they began with. On an error the old ones stay.
     func reloadCertificates() throws(TLSError) -> [TLSError] {

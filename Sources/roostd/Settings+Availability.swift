@@ -11,14 +11,9 @@ extension Settings {
         }
         for (index, listener) in listeners.enumerated() {
             let key = "listener.\(index)"
-            refuse("\(key).tls.user_from", listener.tls.userFrom != .none, "users by certificate are")
             refuse("\(key).transport", listener.transport != .mqtt, "WebSocket is")
             refuse("\(key).proxy_protocol", listener.proxyProtocol != .off, "the PROXY protocol is")
         }
-        refuse("access.password_file", !access.passwordFile.isEmpty, "passwords are")
-        refuse("access.acl_file", !access.aclFile.isEmpty, "access control lists are")
-        refuse("access.jwt", !access.jwt.keyFile.isEmpty, "JWTs are")
-        refuse("access.user", !access.users.isEmpty, "users are")
         refuse("module", !modules.isEmpty, "bridge modules are")
         for uplink in uplinks {
             for url in uplink.urls where url.usesWebSocket {
