@@ -13,7 +13,7 @@ public struct PasswordHash: Sendable, Equatable {
     /// Of new hashes: some 5 ms of a PC's core, 30 ms of a small gateway's, for each login. mosquitto takes any number.
     public static let usualIterations = 10_000
     /// More would be a way to stop the broker with one line of a file.
-    static let maximumIterations = 5_000_000
+    public static let allowedIterations = 1...5_000_000
 
     /// Why a text is no hash.
     public struct Problem: Error, Equatable, Sendable {
@@ -30,8 +30,8 @@ public struct PasswordHash: Sendable, Equatable {
         let kind = Access.text(parts[1])
         switch (kind, parts.count) {
         case ("7", 5):
-            guard let number = Int(Access.text(parts[2])), (1...Self.maximumIterations).contains(number) else {
-                throw Problem(text: "a $7$ hash whose iterations are no number from 1 to \(Self.maximumIterations)")
+            guard let number = Int(Access.text(parts[2])), Self.allowedIterations.contains(number) else {
+                throw Problem(text: "a $7$ hash whose iterations are no number from 1 to \(Self.allowedIterations.upperBound)")
             }
             iterations = number
         case ("6", 4):

@@ -23,6 +23,11 @@ extension Admin {
                     json.member("bytes", routes.reduce(0) { $0 + $1.bytes })
                     json.member("oldest_seconds", age(ofStoreTime: routes.compactMap(\.oldest).min()))
                 }
+                json.object("access") { json in
+                    json.member("authentication_failures", broker.figures.authenticationFailures)
+                    json.member("denied_publishes", broker.figures.deniedPublishes)
+                    json.member("denied_subscriptions", broker.figures.deniedSubscriptions)
+                }
                 json.object("store") { json in
                     json.member("bytes", log.usedBytes)
                     json.member("budget_bytes", log.options.budgetBytes)

@@ -133,7 +133,9 @@ extension Connection {
         stream.resumeReading()
         broker.logLine(
             .info,
-            "\(name) connected: MQTT \(version == .v5 ? "5" : "3.1.1")\(sessionPresent ? ", session resumed" : "")")
+            "\(name) connected: MQTT \(version == .v5 ? "5" : "3.1.1")"
+                + (session.userName.isEmpty ? "" : ", user \(text(session.userName))")
+                + (sessionPresent ? ", session resumed" : ""))
     }
 
     func disconnect(_ packet: Disconnect) throws(MQTTError) {

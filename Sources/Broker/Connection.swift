@@ -324,7 +324,9 @@ public final class Connection {
     /// Ends the connection from our side; on MQTT 5 the client is told why.
     func disconnect(with reason: ReasonCode) {
         if version == .v5, state == .accepted { write(Disconnect(reason: reason).encode(version: .v5)) }
-        if state == .accepting || state == .admitting, let refusal = Connack.refusal(of: MQTTError(reason, "", version: version)) {
+        // CONNACK has no word of its own for a server that stops.
+        let said = reason == .serverShuttingDown ? .serverUnavailable : reason
+        if state == .accepting || state == .admitting, let refusal = Connack.refusal(of: MQTTError(said, "", version: version)) {
             write(refusal)
         }
         closeGently()

@@ -7,11 +7,9 @@ extension TopicFilter {
         while true {
             let x = a.next()
             let y = b.next()
+            // `a/#` and `a` meet in `a` [§4.7.1.2].
             if isHash(x) || isHash(y) { return true }
-            guard let x, let y else {
-                // `a/#` and `a` meet in `a` [§4.7.1.2].
-                return x == nil ? y == nil || isHash(y) : isHash(x)
-            }
+            guard let x, let y else { return x == nil && y == nil }
             guard isPlus(x) || isPlus(y) || x.elementsEqual(y) else { return false }
         }
     }
@@ -19,6 +17,8 @@ extension TopicFilter {
     /// True if every Topic Name that matches `inner` matches `outer` too. Neither has a `$share` prefix; both must be valid.
     public static func covers(_ outer: UnsafeRawBufferPointer, _ inner: UnsafeRawBufferPointer) -> Bool {
         guard !isKeptOut(inner, of: outer) else { return false }
+        // Every topic has a first level.
+        if outer.elementsEqual([0x2B, 0x2F, 0x23]) { return true }
         var a = Levels(outer)
         var b = Levels(inner)
         while true {
