@@ -56,7 +56,9 @@ let package = Package(
         library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"], small),
         .executableTarget(
             name: "roostd",
-            dependencies: ["Admin", "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration", "CLinux"],
+            dependencies: [
+                "Admin", "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration", "CLinux",
+            ],
             swiftSettings: small),
         .executableTarget(
             name: "roost",

@@ -57,7 +57,9 @@ struct AccessList: Sendable {
         case "deny": return try rule(.deny, rest)
         default:
             throw Problem(
-                text: "\"\(text(first))\" is none of read, write, readwrite, deny (a topic with blanks needs one in front)")
+                text:
+                    "\"\(text(first))\" is none of read, write, readwrite, deny (a topic with blanks needs one in front)"
+            )
         }
     }
 

@@ -107,7 +107,8 @@ public final class AccessRules: Sendable {
             }
             for (index, user) in source.users.enumerated() where !user.password.isEmpty {
                 do throws(PasswordHash.Problem) {
-                    guard hashes.updateValue(try PasswordHash(user.password), forKey: Array(user.name.utf8)) == nil else {
+                    guard hashes.updateValue(try PasswordHash(user.password), forKey: Array(user.name.utf8)) == nil
+                    else {
                         throw PasswordHash.Problem(text: "\(user.name) has a password elsewhere too; keep one of them")
                     }
                 } catch {

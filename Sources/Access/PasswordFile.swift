@@ -44,13 +44,16 @@ public struct PasswordFile {
         if name.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
             return "a user name may not contain control characters"
         }
-        if ArraySlice(name.utf8).trimmed().count != name.utf8.count { return "a user name may not begin or end with a blank" }
+        if ArraySlice(name.utf8).trimmed().count != name.utf8.count {
+            return "a user name may not begin or end with a blank"
+        }
         return nil
     }
 
     /// The file's text with the user's line replaced, added, or (nil) removed; everything else stays as it is. The second
     /// is false when there was no such user.
-    public static func replacing(_ name: String, by hash: PasswordHash?, in bytes: [UInt8]) -> ([UInt8], wasThere: Bool) {
+    public static func replacing(_ name: String, by hash: PasswordHash?, in bytes: [UInt8]) -> ([UInt8], wasThere: Bool)
+    {
         var result: [UInt8] = []
         var wasThere = false
         let entry = hash.map { Array("\(name):\($0.text)\n".utf8) } ?? []

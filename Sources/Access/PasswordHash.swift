@@ -31,7 +31,8 @@ public struct PasswordHash: Sendable, Equatable {
         switch (kind, parts.count) {
         case ("7", 5):
             guard let number = Int(Access.text(parts[2])), Self.allowedIterations.contains(number) else {
-                throw Problem(text: "a $7$ hash whose iterations are no number from 1 to \(Self.allowedIterations.upperBound)")
+                throw Problem(
+                    text: "a $7$ hash whose iterations are no number from 1 to \(Self.allowedIterations.upperBound)")
             }
             iterations = number
         case ("6", 4):
@@ -47,7 +48,9 @@ public struct PasswordHash: Sendable, Equatable {
         }
         guard let salt = Base64.decode(parts[parts.count - 2]), let hash = Base64.decode(parts[parts.count - 1]),
             !salt.isEmpty, hash.count == Self.hashBytes
-        else { throw Problem(text: "a $\(kind)$ hash that is damaged: salt and hash must be base 64, the hash 64 bytes") }
+        else {
+            throw Problem(text: "a $\(kind)$ hash that is damaged: salt and hash must be base 64, the hash 64 bytes")
+        }
         self.salt = salt
         self.hash = hash
     }

@@ -143,7 +143,9 @@ public final class RuledAccess: AccessControl {
 
     private func admit(_ one: Waiting, as identity: ClientIdentity) {
         // The rules may have changed while it waited.
-        guard let current = review(identity) else { return fail(one, "user \(text(identity.userName)): no longer known") }
+        guard let current = review(identity) else {
+            return fail(one, "user \(text(identity.userName)): no longer known")
+        }
         failures.end(one.address)
         one.then(.admitted(current))
     }

@@ -36,7 +36,8 @@ extension Admin {
             "CONNECT packets of clients that could not show who they are, or may not come in.",
             figures.authenticationFailures)
         text.add(
-            "roost_publishes_denied_total", .counter, "PUBLISH packets and Wills of clients without the right to the topic.",
+            "roost_publishes_denied_total", .counter,
+            "PUBLISH packets and Wills of clients without the right to the topic.",
             figures.deniedPublishes)
         text.add(
             "roost_subscriptions_denied_total", .counter,

@@ -326,7 +326,9 @@ public final class Connection {
         if version == .v5, state == .accepted { write(Disconnect(reason: reason).encode(version: .v5)) }
         // CONNACK has no word of its own for a server that stops.
         let said = reason == .serverShuttingDown ? .serverUnavailable : reason
-        if state == .accepting || state == .admitting, let refusal = Connack.refusal(of: MQTTError(said, "", version: version)) {
+        if state == .accepting || state == .admitting,
+            let refusal = Connack.refusal(of: MQTTError(said, "", version: version))
+        {
             write(refusal)
         }
         closeGently()

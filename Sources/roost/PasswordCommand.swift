@@ -36,7 +36,9 @@ struct PasswordCommand: ParsableCommand {
     func validate() throws {
         if let problem = PasswordFile.problem(ofName: user) { throw ValidationError(problem) }
         guard PasswordHash.allowedIterations.contains(iterations) else {
-            throw ValidationError("--iterations: \(PasswordHash.allowedIterations.lowerBound) to \(PasswordHash.allowedIterations.upperBound)")
+            throw ValidationError(
+                "--iterations: \(PasswordHash.allowedIterations.lowerBound) to \(PasswordHash.allowedIterations.upperBound)"
+            )
         }
         guard file != "-" || !delete else { throw ValidationError("--delete: of which file?") }
     }
@@ -55,7 +57,8 @@ struct PasswordCommand: ParsableCommand {
         let hash = PasswordHash(of: try PasswordEntry.read(for: user), iterations: iterations)
         let (bytes, wasThere) = PasswordFile.replacing(user, by: hash, in: before ?? [])
         try target.replace(with: bytes)
-        Terminal.say("\(user) \(wasThere ? "has a new password" : "is added") in \(file). Have roostd read it: roost reload")
+        Terminal.say(
+            "\(user) \(wasThere ? "has a new password" : "is added") in \(file). Have roostd read it: roost reload")
     }
 
     private func remove(from target: ReplacedFile, _ before: [UInt8]?) throws {

@@ -45,7 +45,8 @@ import Testing
 
     @Test(arguments: [
         ("", "public/1", "r"), ("", "plant/1", ""), ("", "dev/c/1", "w"), ("", "home/", ""), ("", "home//x", ""),
-        ("alice", "public/1", ""), ("alice", "plant", "rw"), ("alice", "plant/1/2", "rw"), ("alice", "plant/secret", ""),
+        ("alice", "public/1", ""), ("alice", "plant", "rw"), ("alice", "plant/1/2", "rw"),
+        ("alice", "plant/secret", ""),
         ("alice", "plant/secret/1", ""), ("alice", "own", "rw"), ("alice", "log/ with blanks", "w"),
         ("alice", "$SYS/broker/uptime", "r"), ("alice", "second/x", "r"), ("alice", "home/alice/x", "r"),
         ("alice", "home/bob/x", ""), ("alice", "dev/c", "w"), ("alice", "dev/other", ""),
@@ -98,7 +99,8 @@ import Testing
     @Test(arguments: [
         ("alice", "#", true), ("alice", "plant/#", true), ("alice", "plant/+", true), ("alice", "other/#", false),
         ("alice", "plant/secret/#", false), ("alice", "plant/secret", false), ("alice", "plant/secret/+/x", false),
-        ("alice", "log/#", false), ("alice", "$SYS/broker/#", true), ("bob", "$SYS/#", false), ("bob", "+/temperature", true),
+        ("alice", "log/#", false), ("alice", "$SYS/broker/#", true), ("bob", "$SYS/#", false),
+        ("bob", "+/temperature", true),
         ("bob", "a/+", true), ("bob", "a/b/#", false), ("", "public/#", true), ("", "plant/#", false),
     ])
     func whatMayBeSubscribedTo(user: String, filter: String, may: Bool) {

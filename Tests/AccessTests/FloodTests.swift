@@ -91,7 +91,9 @@ import Testing
     @Test func whatWaitsIsBounded() throws {
         let desk = try desk()
         var answers: [Answer] = []
-        for number in 0..<1100 { answers.append(desk.knock("pump", "secret", from: "10.0.\(number / 250).\(number % 250):1")) }
+        for number in 0..<1100 {
+            answers.append(desk.knock("pump", "secret", from: "10.0.\(number / 250).\(number % 250):1"))
+        }
         #expect(answers.count { $0.reason == .serverUnavailable } == 100)
         #expect(answers.compactMap(\.why).count == 1)
         desk.work()
@@ -119,7 +121,8 @@ import Testing
 
     @Test(arguments: [
         ("10.0.0.1:1", "10.0.0.1:65535", true), ("10.0.0.1:1", "10.0.0.2:1", false),
-        ("[2001:db8:1:2::1]:5", "[2001:db8:1:2:ffff::9]:6", true), ("[2001:db8:1:2::1]:5", "[2001:db8:1:3::1]:5", false),
+        ("[2001:db8:1:2::1]:5", "[2001:db8:1:2:ffff::9]:6", true),
+        ("[2001:db8:1:2::1]:5", "[2001:db8:1:3::1]:5", false),
         ("[::ffff:10.0.0.1]:5", "10.0.0.1:7", true), ("[::ffff:10.0.0.1]:5", "[::ffff:10.0.0.2]:5", false),
         ("unix:/run/a", "unix:/run/a", true),
     ])

@@ -6,15 +6,19 @@ import Testing
     private func read(_ text: String) -> JSON? { JSON(Array(text.utf8)) }
 
     @Test func values() {
-        #expect(read(" {\"a\": [1, -2.5e1, true, null, \"x\"], \"b\": {}} ")
-            == .object(["a": .array([.number(1), .number(-25), .boolean(true), .null, .string("x")]), "b": .object([:])]))
+        #expect(
+            read(" {\"a\": [1, -2.5e1, true, null, \"x\"], \"b\": {}} ")
+                == .object([
+                    "a": .array([.number(1), .number(-25), .boolean(true), .null, .string("x")]), "b": .object([:]),
+                ]))
         #expect(read(#""\"\\\/\b\f\n\r\t\u00e4\ud83d\ude00""#) == .string("\"\\/\u{8}\u{C}\n\r\tä😀"))
         #expect(read("[]") == .array([]))
         #expect(read("0") == .number(0))
     }
 
     @Test(arguments: [
-        "", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{\"a\":1,\"a\":2}", "01", "1.", ".5", "-", "1e", "+1",
+        "", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{\"a\":1,\"a\":2}", "01", "1.", ".5", "-", "1e",
+        "+1",
         "\"", "\"\n\"", "\"\\x\"", #""\ud83d""#, #""\ude00""#, #""\u12""#, "tru", "nul", "1 2", "NaN", "[1", "'a'",
         String(repeating: "[", count: 40) + String(repeating: "]", count: 40),
     ])

@@ -124,14 +124,17 @@ import Testing
 
 @Suite struct Base64Tests {
     @Test(arguments: [
-        ("", [UInt8]()), ("Zg==", [0x66]), ("Zm8=", [0x66, 0x6F]), ("Zm9v", [0x66, 0x6F, 0x6F]), ("+/8=", [0xFB, 0xFF]),
+        ("", [UInt8]()), ("Zg==", [0x66]), ("Zm8=", [0x66, 0x6F]), ("Zm9v", [0x66, 0x6F, 0x6F]),
+        ("+/8=", [0xFB, 0xFF]),
     ])
     func thereAndBack(text: String, bytes: [UInt8]) {
         #expect(Base64.decode(text.utf8) == bytes)
         #expect(Base64.encode(bytes) == text)
     }
 
-    @Test(arguments: ["Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "Z g=", "-_8=", "Zg==Zg=="]) func whatIsNone(text: String) {
+    @Test(arguments: ["Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "Z g=", "-_8=", "Zg==Zg=="]) func whatIsNone(
+        text: String
+    ) {
         #expect(Base64.decode(text.utf8) == nil)
     }
 

@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (AnonymousPolicy.always, "10.0.0.1:1", true), (.loopback, "10.0.0.1:1", false), (.loopback, "127.0.0.1:1", true),
+        (AnonymousPolicy.always, "10.0.0.1:1", true), (.loopback, "10.0.0.1:1", false),
+        (.loopback, "127.0.0.1:1", true),
         (.loopback, "[::1]:1", true), (.loopback, "unix:/s", true), (.never, "127.0.0.1:1", false),
     ])
     func withoutALogin(policy: AnonymousPolicy, peer: String, isLetIn: Bool) throws {
@@ -91,7 +92,10 @@ import Testing
         let anonymous = desk.knock(nil, client: "a")
         desk.work()
 
-        #expect(["plant/1", "plant/secret", "cmd/1", "extra", "c/x", "open"].map(pump.allowed) == ["w", "", "r", "r", "w", ""])
+        #expect(
+            ["plant/1", "plant/secret", "cmd/1", "extra", "c/x", "open"].map(pump.allowed) == [
+                "w", "", "r", "r", "w", "",
+            ])
         #expect(["own", "plant/1", "c/x"].map(own.allowed) == ["w", "", "w"])
         #expect(["open", "own", "a/x", "c/x"].map(anonymous.allowed) == ["r", "", "w", ""])
     }

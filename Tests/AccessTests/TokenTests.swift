@@ -55,7 +55,8 @@ import Testing
         let claims = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
         let secret = try #require(
             Base64.decode(
-                "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow".utf8, isURL: true))
+                "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow".utf8,
+                isURL: true))
         let hs = try rules(secret, ["HS256"], user: "iss")
         let before: Int64 = 1_300_819_379_000
         let first = Array(
@@ -89,7 +90,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["none", "None", "HS384", "RS256", "", "hs256"]) func otherAlgorithmsAreRefused(name: String) throws {
+    @Test(arguments: ["none", "None", "HS384", "RS256", "", "hs256"]) func otherAlgorithmsAreRefused(name: String)
+        throws
+    {
         let rules = try rules(Self.secret, ["HS256"])
         let header = "{\"alg\":\"\(name)\"}"
 
@@ -137,7 +140,9 @@ import Testing
         #expect(problem(Array("short".utf8), ["HS256"]).contains("32 bytes"))
         #expect(problem(Self.secret, ["RS256"]).contains("none of"))
         #expect(problem([], ["HS256"]).contains("empty"))
-        #expect(problem(Array("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n".utf8), ["RS256"]).contains("can't be read"))
+        #expect(
+            problem(Array("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n".utf8), ["RS256"]).contains(
+                "can't be read"))
         #expect(problem(Array("-----BEGIN nothing".utf8), ["RS256"]).contains("no key"))
     }
 
@@ -148,7 +153,8 @@ import Testing
         ("[]", "without claims"), ("{\"sub\":\"a\",\"exp\":\"x\"}", "exp is no date"),
         ("{\"sub\":\"a\",\"exp\":1800000000}", "expired"), ("{\"sub\":\"a\",\"exp\":-1}", "expired"),
         ("{\"sub\":\"a\",\"exp\":1e300}", "no date"), ("{\"sub\":\"a\",\"nbf\":1800000100}", "not valid yet"),
-        ("{\"sub\":\"a\",\"publish\":[1]}", "claim publish"), ("{\"sub\":\"a\",\"publish\":[\"a/#/b\"]}", "claim publish"),
+        ("{\"sub\":\"a\",\"publish\":[1]}", "claim publish"),
+        ("{\"sub\":\"a\",\"publish\":[\"a/#/b\"]}", "claim publish"),
         ("{\"sub\":\"a\",\"subscribe\":{}}", "claim subscribe"),
         ("{\"sub\":\"a\",\"subscribe\":[\"$share/g/a\"]}", "claim subscribe"),
     ])

@@ -35,7 +35,9 @@ struct RightsTests {
         #expect(node.lines.contains("pump (user pump) may not publish to other"))
     }
 
-    @Test("[MQTT-3.3.5-2] on 3.1.1 it is acknowledged and dropped", arguments: [QoS.atMostOnce, .atLeastOnce, .exactlyOnce])
+    @Test(
+        "[MQTT-3.3.5-2] on 3.1.1 it is acknowledged and dropped",
+        arguments: [QoS.atMostOnce, .atLeastOnce, .exactlyOnce])
     func onMQTT311(qos: QoS) throws {
         access.rights["pump"] = ScriptedRights()
         let node = try node()
@@ -112,7 +114,9 @@ struct RightsTests {
 
     // MARK: Wills
 
-    @Test(arguments: [ProtocolVersion.v311, .v5]) func aWillWithoutTheRightIsRefusedAtOnce(version: ProtocolVersion) throws {
+    @Test(arguments: [ProtocolVersion.v311, .v5]) func aWillWithoutTheRightIsRefusedAtOnce(version: ProtocolVersion)
+        throws
+    {
         access.rights["pump"] = ScriptedRights(publish: ["plant/#"])
         let node = try node()
         let will = Will(topic: [UInt8]("other".utf8), payload: [])
@@ -126,7 +130,8 @@ struct RightsTests {
     @Test(arguments: [true, false]) func aWillIsLookedAtAgainWhenItIsPublished(restarts: Bool) throws {
         access.rights["pump"] = ScriptedRights(publish: ["will"])
         let node = try node()
-        let client = try node.client("a", keepAlive: 10, will: Will(topic: [UInt8]("will".utf8), payload: [1]), user: "pump")
+        let client = try node.client(
+            "a", keepAlive: 10, will: Will(topic: [UInt8]("will".utf8), payload: [1]), user: "pump")
         node.advance(by: .seconds(2))
         access.rights["pump"] = ScriptedRights()
         if restarts { try node.restart() } else { #expect(node.broker.accessChanged() == 0) }
@@ -142,7 +147,9 @@ struct RightsTests {
 
     // MARK: Subscribing and receiving
 
-    @Test(arguments: [ProtocolVersion.v311, .v5]) func aFilterWithoutAnythingToReadIsRefused(version: ProtocolVersion) throws {
+    @Test(arguments: [ProtocolVersion.v311, .v5]) func aFilterWithoutAnythingToReadIsRefused(version: ProtocolVersion)
+        throws
+    {
         access.rights["app"] = ScriptedRights(subscribe: ["plant/#"])
         let node = try node()
         let app = try node.client("app", version, user: "app")

@@ -62,7 +62,8 @@ final class TestClient: ByteStreamDelegate {
     ) {
         let connect = Connect(
             version: version, clientIdentifier: [UInt8](identifier.utf8), cleanStart: clean, keepAlive: keepAlive,
-            will: will, username: user.map { [UInt8]($0.utf8) }, sessionExpiryInterval: expiry, receiveMaximum: receiveMaximum,
+            will: will, username: user.map { [UInt8]($0.utf8) }, sessionExpiryInterval: expiry,
+            receiveMaximum: receiveMaximum,
             maximumPacketSize: maximumPacketSize)
         send(connect.encode())
     }

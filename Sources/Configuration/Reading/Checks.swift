@@ -77,7 +77,9 @@ struct Checks {
             let tls = listener.tls
             if listener.userFrom == .peer {
                 guard case .unix = listener.bind else {
-                    findings.report("\"peer\" is for Unix sockets; tls.user_from names clients by certificate", path: "listener.\(index).user_from")
+                    findings.report(
+                        "\"peer\" is for Unix sockets; tls.user_from names clients by certificate",
+                        path: "listener.\(index).user_from")
                     continue
                 }
             }

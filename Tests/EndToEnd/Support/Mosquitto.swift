@@ -9,7 +9,7 @@ final class Mosquitto: Daemon {
     private let name: String
     private(set) var child: Child?
 
-    init(_ scenario: Scenario, name: String = "mosquitto") throws {
+    init(_ scenario: Scenario, name: String = "mosquitto", settings: String = "allow_anonymous true") throws {
         self.scenario = scenario
         self.name = name
         port = try Ports.free()
@@ -18,7 +18,6 @@ final class Mosquitto: Daemon {
             "\(name).conf",
             """
             listener \(port) 127.0.0.1
-            allow_anonymous true
             persistence true
             persistence_location \(data)/
             max_queued_messages 0
@@ -28,6 +27,7 @@ final class Mosquitto: Daemon {
             log_type warning
             log_type notice
             log_type information
+            \(settings)
             \(Programs.isRoot ? "user root" : "")
             """)
         scenario.register(self)
