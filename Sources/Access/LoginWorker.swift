@@ -1,4 +1,5 @@
 import EventLoop
+import Glibc
 import Synchronization
 
 /// Checks logins one after the other on a thread of its own, which is there only while there is something to check. What
@@ -22,12 +23,23 @@ final class LoginWorker: Sendable {
     ///   - start: runs its argument on another thread; false: it can't.
     ///   - answer: called on that thread.
     init(
-        start: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool = { startThread($0) },
+        start: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool = background,
         answer: @escaping @Sendable (UInt64, LoginCheck.Verdict) -> Void
     ) {
         self.start = start
         self.answer = answer
     }
+
+    /// A thread that gives way to the loop's, where both want the same core.
+    static let background: @Sendable (@escaping @Sendable () -> Void) -> Bool = { body in
+        startThread {
+            // Of this thread alone, as Linux has it.
+            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
+            body()
+        }
+    }
+
+    private static let niceness: Int32 = 5
 
     /// False: there is no thread to be had.
     func submit(_ job: Job) -> Bool {

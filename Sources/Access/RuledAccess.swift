@@ -50,7 +50,7 @@ public final class RuledAccess: AccessControl {
     private static let mostEpisodes = 1000
 
     public convenience init(_ rules: AccessRules, loop: EventLoop, date: @escaping () -> Int64?) {
-        self.init(rules, loop: loop, start: { startThread($0) }, date: date)
+        self.init(rules, loop: loop, start: LoginWorker.background, date: date)
     }
 
     /// - Parameter start: as `LoginWorker`'s.

@@ -23,11 +23,6 @@ extension Admin {
                     json.member("bytes", routes.reduce(0) { $0 + $1.bytes })
                     json.member("oldest_seconds", age(ofStoreTime: routes.compactMap(\.oldest).min()))
                 }
-                json.object("access") { json in
-                    json.member("authentication_failures", broker.figures.authenticationFailures)
-                    json.member("denied_publishes", broker.figures.deniedPublishes)
-                    json.member("denied_subscriptions", broker.figures.deniedSubscriptions)
-                }
                 json.object("store") { json in
                     json.member("bytes", log.usedBytes)
                     json.member("budget_bytes", log.options.budgetBytes)
@@ -35,6 +30,11 @@ extension Admin {
                     json.member("written_bytes_per_day", disk.bytesPerDay)
                     json.member("evicted_messages", log.evictedMessages)
                     json.member("expired_messages", log.expiredMessages)
+                }
+                json.object("access") { json in
+                    json.member("authentication_failures", broker.figures.authenticationFailures)
+                    json.member("denied_publishes", broker.figures.deniedPublishes)
+                    json.member("denied_subscriptions", broker.figures.deniedSubscriptions)
                 }
                 json.array("uplinks") { json in
                     for report in reports {

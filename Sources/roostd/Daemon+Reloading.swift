@@ -28,7 +28,9 @@ extension Daemon {
         }
         for warning in rules.warnings { logger.log(.warning, "access.\(warning.setting): \(warning.text)") }
         access.replace(rules)
-        for door in doors { door.setLimits(of: renewed) }
+        var current = settings
+        current.access = renewed.access
+        for door in doors { door.setLimits(of: current) }
         let ended = broker.accessChanged()
         let gone = ended == 0 ? "" : "; \(ended) \(ended == 1 ? "connection" : "connections") ended"
         logger.log(.notice, "access rules and certificates are read again\(gone)")

@@ -33,8 +33,8 @@ final class ListenerDoor {
         }
     }
 
-    /// Users' own limits, as a reload has them. The listener's own stay until a restart.
-    func setLimits(of renewed: Settings) { options.userLimits = renewed.userLimits(on: settings) }
+    /// Users' own limits, as they are now.
+    func setLimits(of all: Settings) { options.userLimits = all.userLimits(on: settings) }
 
     /// Reads the certificates again; connections that stand keep those they began with. On an error the old ones stay.
     func reloadCertificates() throws(TLSError) -> [TLSError] {
