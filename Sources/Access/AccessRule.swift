@@ -38,6 +38,8 @@ final class RuledRights: TopicRights {
     /// - Parameter stages: each ordered; the first rule of the first stage that says something about a topic decides.
     init(_ stages: [[AccessRule]]) { self.stages = stages.filter { !$0.isEmpty } }
 
+    func equal(_ other: any TopicRights) -> Bool { (other as? RuledRights)?.stages == stages }
+
     func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool { decide(topic, \.allowsWriting) }
     func mayReceive(_ topic: UnsafeRawBufferPointer) -> Bool { decide(topic, \.allowsReading) }
 

@@ -5,7 +5,7 @@ import Glibc
 struct LoginCheck: Sendable {
     enum Claim: Sendable {
         /// `name` is nil where only a token was given.
-        case login(name: [UInt8]?, password: [UInt8])
+        case login(name: [UInt8]?, password: [UInt8]?)
         /// The user of the system at the other end of a Unix socket.
         case peer(user: UInt32)
     }
@@ -30,8 +30,8 @@ struct LoginCheck: Sendable {
         }
     }
 
-    private func verdict(_ name: [UInt8]?, _ password: [UInt8]) -> Verdict {
-        if let tokens = rules.tokens, TokenRules.resembles(password) {
+    private func verdict(_ name: [UInt8]?, _ password: [UInt8]?) -> Verdict {
+        if let tokens = rules.tokens, let password, TokenRules.resembles(password) {
             do throws(TokenRules.Refusal) {
                 return .token(try tokens.grant(password, now: now))
             } catch {
@@ -41,8 +41,10 @@ struct LoginCheck: Sendable {
         guard let name else { return .refused("a password that is no token, and no user name") }
         // An unknown user's password is hashed all the same: the time tells nothing.
         let hash = rules.passwords[name] ?? .unreachable(iterations: rules.iterations)
-        if hash.matches(password, lasting: rules.iterations) { return .user(name, hash) }
-        return .refused("user \(text(name)): \(rules.passwords[name] == nil ? "unknown" : "wrong password")")
+        // None is not the empty one.
+        if hash.matches(password ?? [], lasting: rules.iterations), password != nil { return .user(name, hash) }
+        let why = rules.passwords[name] == nil ? "unknown" : password == nil ? "no password" : "wrong password"
+        return .refused("user \(text(name)): \(why)")
     }
 
     /// The number, if the system has no name for it.

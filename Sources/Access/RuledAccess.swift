@@ -84,7 +84,7 @@ public final class RuledAccess: AccessControl {
             return check(.peer(user: credentials.user), candidate, then)
         }
         if rules.knowsLogins, candidate.userName != nil || (candidate.password != nil && rules.tokens != nil) {
-            let claim = LoginCheck.Claim.login(name: candidate.userName, password: candidate.password ?? [])
+            let claim = LoginCheck.Claim.login(name: candidate.userName, password: candidate.password)
             return check(claim, candidate, then)
         }
         if case .refused(let reason, let why)? = candidate.anonymousRefusal {
@@ -206,7 +206,8 @@ public final class RuledAccess: AccessControl {
     public func review(_ identity: ClientIdentity) -> ClientIdentity? {
         guard let proof = identity.proof as? Proof else { return identity }
         switch proof.kind {
-        case .anonymous, .given, .restored: break
+        case .anonymous, .given: break
+        case .restored: return restored(clientIdentifier: identity.clientIdentifier, userName: identity.userName)
         case .password(let hash): guard rules.passwords[identity.userName] == hash else { return nil }
         case .token(let key, _): guard rules.tokens?.trusts(key: key) == true else { return nil }
         }

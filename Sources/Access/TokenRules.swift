@@ -67,9 +67,14 @@ public struct TokenRules: Sendable {
     /// Whether a key is still one of ours.
     func trusts(key fingerprint: [UInt8]) -> Bool { keys.contains { $0.fingerprint == fingerprint } }
 
-    /// A password that is laid out as a token: three parts with dots between, the first a JSON object's.
+    /// A password that is laid out as a token: three parts with dots between, the first a JSON object in base 64.
     static func resembles(_ password: [UInt8]) -> Bool {
-        password.starts(with: "eyJ".utf8) && password.count { $0 == UInt8(ascii: ".") } == 2
+        let parts = password.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3, let header = Base64.decode(parts[0], isURL: true).flatMap(JSON.init) else {
+            return false
+        }
+        if case .object = header { return true }
+        return false
     }
 
     /// - Parameter now: milliseconds since 1970 UTC; nil: the date isn't known, and so not whether a token is still valid.

@@ -82,8 +82,15 @@ public protocol TopicRights: AnyObject {
     func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool
     func mayReceive(_ topic: UnsafeRawBufferPointer) -> Bool
 
+    /// The other allows the same, of every topic. Where that isn't known: false.
+    func equal(_ other: any TopicRights) -> Bool
+
     /// The filter could match something that may be received; what it may not is left out at delivery. No `$share` prefix.
     func maySubscribe(to filter: UnsafeRawBufferPointer) -> Bool
+}
+
+extension TopicRights {
+    public func equal(_ other: any TopicRights) -> Bool { self === other }
 }
 
 /// Nothing at all: of those whose user is gone.

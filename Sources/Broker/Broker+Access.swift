@@ -35,7 +35,7 @@ extension Broker {
             if let identity = access.review(session.identity) {
                 session.adopt(identity)
                 if let connection = session.connection {
-                    connection.userLimits = connection.listener.limits(of: identity.userName)
+                    connection.sharedLimits = connection.listener.limits(of: identity.userName)
                 }
                 continue
             }
@@ -77,6 +77,8 @@ extension Session {
     func adopt(_ identity: ClientIdentity) {
         let hadRules = rights != nil
         self.identity = identity
+        // As before: what is known of topics stays known.
+        if let rights, let same = identity.rights, rights.equal(same) { return }
         rights = identity.rights
         guard rights != nil || hadRules else { return }
         broker.lastRightsSerial += 1

@@ -41,8 +41,8 @@ public enum NameSource: Sendable {
     case peer
 }
 
-/// What some users have otherwise than their listener's `limits`.
-public final class UserLimits {
+/// Limits as connections share them: a listener's, or those of a user that has its own.
+public final class SharedLimits {
     public let limits: BrokerLimits
 
     public init(_ limits: BrokerLimits) { self.limits = limits }
@@ -55,10 +55,11 @@ public final class ListenerOptions {
     var strangers = Episode()
     public let anonymous: AnonymousPolicy
     public let maximumConnections: Int
-    public let limits: BrokerLimits
+    let sharedLimits: SharedLimits
     public let namesClients: NameSource
     /// By user name: those with limits of their own.
-    public var userLimits: [[UInt8]: UserLimits] = [:]
+    public var userLimits: [[UInt8]: SharedLimits] = [:]
+    public var limits: BrokerLimits { sharedLimits.limits }
 
     public init(
         anonymous: AnonymousPolicy = .loopback, maximumConnections: Int = 10_000, limits: BrokerLimits = BrokerLimits(),
@@ -66,11 +67,13 @@ public final class ListenerOptions {
     ) {
         self.anonymous = anonymous
         self.maximumConnections = maximumConnections
-        self.limits = limits
+        sharedLimits = SharedLimits(limits)
         self.namesClients = namesClients
     }
 
-    func limits(of userName: [UInt8]) -> UserLimits? { userLimits.isEmpty ? nil : userLimits[userName] }
+    func limits(of userName: [UInt8]) -> SharedLimits {
+        userLimits.isEmpty ? sharedLimits : userLimits[userName] ?? sharedLimits
+    }
 }
 
 /// What the broker counts, for `$SYS`, metrics and `roost status`.

@@ -54,7 +54,7 @@ extension Connection {
 
     /// It is let in, if what it asks for may be had.
     private func open(_ connect: Connect, as identity: ClientIdentity, assigned: String?) {
-        userLimits = listener.limits(of: identity.userName)
+        sharedLimits = listener.limits(of: identity.userName)
         do throws(MQTTError) {
             if let will = connect.will { try check(will, of: identity) }
             guard broker.hasRoom(for: connect.clientIdentifier, limits: limits) else {

@@ -21,9 +21,9 @@ public final class Connection {
     let stream: ByteStream
     private var input: ConnectionInput?
     let listener: ListenerOptions
-    var limits: BrokerLimits { userLimits?.limits ?? listener.limits }
-    /// nil: the listener's.
-    var userLimits: UserLimits?
+    var limits: BrokerLimits { sharedLimits.limits }
+    /// The listener's, or the user's.
+    var sharedLimits: SharedLimits
     var state = State.awaitingConnect
     public internal(set) var version = ProtocolVersion.v311
     public internal(set) var session: Session?
@@ -57,6 +57,7 @@ public final class Connection {
     init(_ stream: ByteStream, listener: ListenerOptions, broker: Broker) {
         self.stream = stream
         self.listener = listener
+        sharedLimits = listener.sharedLimits
         self.broker = broker
         number = broker.figures.connectionsAccepted
         connectedAt = broker.loop.now

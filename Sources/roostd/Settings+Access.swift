@@ -31,10 +31,10 @@ extension Settings {
     }
 
     /// Users' limits on one listener.
-    func userLimits(on listener: ListenerSettings) -> [[UInt8]: UserLimits] {
-        var result: [[UInt8]: UserLimits] = [:]
+    func userLimits(on listener: ListenerSettings) -> [[UInt8]: SharedLimits] {
+        var result: [[UInt8]: SharedLimits] = [:]
         for user in access.users where !user.limits.isEmpty {
-            result[Array(user.name.utf8)] = UserLimits(BrokerLimits(limits(on: listener, for: user)))
+            result[Array(user.name.utf8)] = SharedLimits(BrokerLimits(limits(on: listener, for: user)))
         }
         return result
     }

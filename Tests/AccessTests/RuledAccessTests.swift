@@ -47,6 +47,17 @@ import Testing
         #expect(named.reason == .badUserNameOrPassword)
     }
 
+    @Test func noPasswordIsNotTheEmptyOne() throws {
+        let empty = PasswordHash(of: [], iterations: 1).text
+        let desk = try Desk { $0.passwordFile = $1.write("passwd", "pump:\(empty)\n") }
+        let without = desk.knock("pump")
+        let with = desk.knock("pump", "")
+        desk.work()
+
+        #expect(without.reason == .badUserNameOrPassword)
+        #expect(with.identity != nil)
+    }
+
     @Test func anEmptyPasswordFileKnowsNobody() throws {
         let desk = try Desk(anonymous: .always) { $0.passwordFile = $1.write("passwd", "# nobody yet\n") }
         let answer = desk.knock("pump", "secret")
@@ -127,13 +138,15 @@ import Testing
     }
 
     @Test func aTokenIsAPassword() throws {
+        let dots = PasswordHash(of: Array("eat.my.hat".utf8), iterations: 1).text
         let desk = try Desk { source, files in
-            withUsers(&source, files)
+            source.passwordFile = files.write("passwd", "pump:\(Self.pump)\ndotted:\(dots)\n")
             withTokens(&source, files)
         }
         let claims = #"{"sub":"truck","exp":1800000060,"publish":["truck/#"]}"#
         let named = desk.knock("somebody", token(claims))
         let nameless = desk.knock(nil, token(claims))
+        let dotted = desk.knock("dotted", "eat.my.hat")
         let pump = desk.knock("pump", "secret")
         let wrong = desk.knock("pump", token(#"{"sub":"a","exp":1}"#))
         let noToken = desk.knock(nil, "secret")
@@ -145,6 +158,7 @@ import Testing
             #expect(answer.allowed("truck/1") == "w" && answer.allowed("pump") == "")
         }
         #expect(pump.identity?.rights == nil)
+        #expect(dotted.identity != nil, "it is no token")
         #expect(wrong.reason == .badUserNameOrPassword)
         #expect(noToken.reason == .badUserNameOrPassword)
     }
@@ -268,6 +282,8 @@ import Testing
         #expect(mayReceive("pump", "a") && !mayReceive("pump", "b"))
         #expect(!mayReceive("", "a"))
         #expect(mayReceive("truck", "b"), "what its token granted is known when it comes back")
+        let truck = desk.access.restored(clientIdentifier: [1], userName: Array("truck".utf8))
+        #expect(desk.access.review(truck)?.rights == nil, "and a reload doesn't change that")
     }
 
     // MARK: Problems

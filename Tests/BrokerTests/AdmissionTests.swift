@@ -108,7 +108,7 @@ struct AdmissionTests {
         var limits = BrokerLimits()
         limits.inflight = 3
         limits.maximumQoS = 1
-        listener.userLimits = [Array("small".utf8): UserLimits(limits)]
+        listener.userLimits = [Array("small".utf8): SharedLimits(limits)]
         node.listener = listener
         try node.start()
 

@@ -262,6 +262,21 @@ struct RightsTests {
         #expect(other.takeMessages() == ["b=x/1", "b=y/1"])
     }
 
+    /// A reload that changes nothing for a client leaves what is known.
+    @Test func theSameRightsAreNotAskedAgain() throws {
+        let rights = ScriptedRights(publish: ["a"])
+        access.rights["app"] = rights
+        let node = try node()
+        let app = try node.client("app", user: "app")
+        app.publish("a", "1")
+        node.run()
+        _ = node.broker.accessChanged()
+        app.publish("a", "2")
+        node.run()
+
+        #expect(rights.asked == 1)
+    }
+
     @Test func whoMayNotStayIsDisconnectedAndGetsNothingMore() throws {
         access.rights["app"] = ScriptedRights(subscribe: ["#"])
         let node = try node()
