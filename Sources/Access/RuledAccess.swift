@@ -17,6 +17,9 @@ public final class RuledAccess: AccessControl {
     private var failures = FailedLogins()
     private var waiting: [UInt64: Waiting] = [:]
     private var waitingBytes = 0
+    /// Refusals that are late, and the bytes of their CONNECTs.
+    private var late = 0
+    private var lateBytes = 0
     private var lastNumber: UInt64 = 0
     private var flood = Episode()
     private var refused: [FailedLogins.Address: Episode] = [:]
@@ -113,13 +116,9 @@ public final class RuledAccess: AccessControl {
         waitingBytes += candidate.byteCount
         let check = LoginCheck(claim: claim, rules: rules, now: date())
         guard worker.submit(LoginWorker.Job(number: lastNumber, check: check)) else {
-            // No thread: what waited before has none either.
-            for number in waiting.keys.sorted() {
-                guard let one = take(number) else { continue }
-                failures.end(one.address)
-                one.then(.refused(.serverUnavailable, why: "no thread to check its login"))
-            }
-            return
+            _ = take(lastNumber)
+            failures.end(address)
+            return then(.refused(.serverUnavailable, why: "no thread to check its login"))
         }
     }
 
@@ -161,12 +160,19 @@ public final class RuledAccess: AccessControl {
         }
         let refusal = Admission.refused(
             .badUserNameOrPassword, why: consequence.isNews ? "client \(client), \(why)" : nil)
-        guard consequence.delay > .zero else {
+        // Being late must not cost memory without end: where too many are, it is told at once.
+        let isLate = consequence.delay > .zero && late < Self.mostWaiting
+        guard isLate, lateBytes + one.candidate.byteCount <= Self.mostWaitingBytes else {
             failures.end(one.address)
             return one.then(refusal)
         }
+        late += 1
+        lateBytes += one.candidate.byteCount
         loop.schedule(after: consequence.delay) { [weak self] in
-            self?.failures.end(one.address)
+            guard let self else { return }
+            late -= 1
+            lateBytes -= one.candidate.byteCount
+            failures.end(one.address)
             one.then(refusal)
         }
     }

@@ -33,10 +33,8 @@ extension Broker {
             $0.clientIdentifier.lexicographicallyPrecedes($1.clientIdentifier)
         }) {
             if let identity = access.review(session.identity) {
+                // Limits were announced to who is connected, and stay until it comes again.
                 session.adopt(identity)
-                if let connection = session.connection {
-                    connection.sharedLimits = connection.listener.limits(of: identity.userName)
-                }
                 continue
             }
             if let connection = session.connection {

@@ -27,7 +27,7 @@ extension Connection {
             guard state == .admitting else { return }
             switch admission {
             case .admitted(let identity): open(wanted, as: identity, assigned: named)
-            case .refused(let reason, let why): refuse(reason, because: why)
+            case .refused(let reason, let why): turnAway(reason, because: why)
             }
         }
     }
@@ -45,7 +45,7 @@ extension Connection {
             peer: peer, listener: listener, certificate: certificate, credentials: credentials, byteCount: byteCount)
     }
 
-    private func refuse(_ reason: ReasonCode, because why: String?) {
+    private func turnAway(_ reason: ReasonCode, because why: String?) {
         broker.figures.connectionsFailed += 1
         if [.badUserNameOrPassword, .notAuthorized].contains(reason) { broker.figures.authenticationFailures += 1 }
         if let why { broker.logLine(.notice, "\(peer): refused: \(why)") }

@@ -52,7 +52,7 @@ extension Connection {
             guard let filter = try? TopicFilter(bytes) else { return failure(.topicFilterInvalid) }
             guard !filter.isShared else { return failure(.sharedSubscriptionsNotSupported) }
             guard TopicName.levels(bytes) <= limits.topicLevels else { return failure(.topicFilterInvalid) }
-            guard session.rights?.maySubscribe(to: bytes) ?? true else {
+            guard session.rights?.maySubscribe(to: filter.filter) ?? true else {
                 broker.noteDeniedSubscription(session, bytes)
                 return failure(.notAuthorized)
             }

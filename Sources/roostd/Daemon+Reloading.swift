@@ -19,12 +19,16 @@ extension Daemon {
         } catch {
             return keep("access", error.problems.map { "access.\($0.setting): \($0.text)" })
         }
+        var certificates: [TLSServerContext?] = []
         do throws(TLSError) {
-            for door in doors {
-                for warning in try door.reloadCertificates() { logger.log(.warning, "tls: \(warning)") }
-            }
+            for door in doors { certificates.append(try door.renewedCertificates()) }
         } catch {
             return keep("tls", ["\(error)"])
+        }
+        for (door, renewed) in zip(doors, certificates) {
+            guard let renewed else { continue }
+            door.use(renewed)
+            for warning in renewed.warnings { logger.log(.warning, "tls: \(warning)") }
         }
         for warning in rules.warnings { logger.log(.warning, "access.\(warning.setting): \(warning.text)") }
         access.replace(rules)

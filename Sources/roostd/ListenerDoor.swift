@@ -36,11 +36,12 @@ final class ListenerDoor {
     /// Users' own limits, as they are now.
     func setLimits(of all: Settings) { options.userLimits = all.userLimits(on: settings) }
 
-    /// Reads the certificates again; connections that stand keep those they began with. On an error the old ones stay.
-    func reloadCertificates() throws(TLSError) -> [TLSError] {
-        guard let earlier = tls, let renewed = try settings.tls.context() else { return [] }
-        renewed.takeTicketKeys(of: earlier)
+    /// Reads the certificates again; nil: there are none. Nothing changes until they are used.
+    func renewedCertificates() throws(TLSError) -> TLSServerContext? { tls == nil ? nil : try settings.tls.context() }
+
+    /// For connections to come; those that stand keep what they began with.
+    func use(_ renewed: TLSServerContext) {
+        if let tls { renewed.takeTicketKeys(of: tls) }
         tls = renewed
-        return renewed.warnings
     }
 }

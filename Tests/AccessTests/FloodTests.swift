@@ -105,6 +105,32 @@ import Testing
         #expect(large.count { $0.identity != nil } == 4)
     }
 
+    /// Refusals that are late are bounded over all addresses: the rest is told at once.
+    @Test func whatIsLateIsBounded() throws {
+        let desk = try desk()
+        var answers: [Answer] = []
+        for address in 0..<4 {
+            for _ in 0..<6 {
+                desk.knock("pump", "wrong", from: "10.0.0.\(address):1")
+                desk.work()
+            }
+        }
+        desk.advance(by: .seconds(2))
+        for address in 0..<4 {
+            for _ in 0..<2 {
+                answers.append(desk.knock("pump", "wrong", from: "10.0.0.\(address):1", bytes: 1 << 20))
+                desk.work()
+            }
+        }
+
+        #expect(answers.count { $0.isThere } == 4)
+        desk.advance(by: .seconds(31))
+        #expect(answers.count { $0.reason == .badUserNameOrPassword } == 8)
+        let again = desk.knock("pump", "wrong", from: "10.0.0.1:1", bytes: 1 << 20)
+        desk.work()
+        #expect(!again.isThere, "there is room again")
+    }
+
     @Test func theTableOfAddressesIsBounded() {
         var failures = FailedLogins()
         let start = Instant(nanoseconds: 0)
