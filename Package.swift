@@ -51,16 +51,19 @@ let package = Package(
                 "Store", "EventLoop", "MQTT", .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ]),
+        library("Access", ["Broker", "EventLoop", "MQTT", "COpenSSL"], small),
         library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
         library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"], small),
         .executableTarget(
             name: "roostd",
-            dependencies: ["Admin", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration", "CLinux"],
+            dependencies: [
+                "Admin", "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration", "CLinux",
+            ],
             swiftSettings: small),
         .executableTarget(
             name: "roost",
             dependencies: [
-                "Client", "Uplink", "Store", "EventLoop", "MQTT", "Configuration", "CLinux",
+                "Client", "Access", "Uplink", "Store", "EventLoop", "MQTT", "Configuration", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -70,6 +73,7 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("StoreTests", ["Store", "EventLoop", "MQTT"], exclude: ["Databases"]),
         tests("BrokerTests", ["Broker", "Store", "EventLoop", "MQTT"]),
+        tests("AccessTests", ["Access", "Broker", "Store", "EventLoop", "MQTT", "COpenSSL"]),
         tests("ClientTests", ["Client", "EventLoop", "MQTT"]),
         tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests(

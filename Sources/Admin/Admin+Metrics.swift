@@ -31,6 +31,20 @@ extension Admin {
         text.add(
             "roost_connections_failed_total", .counter, "Connections ended for what the client sent.",
             figures.connectionsFailed)
+        text.add(
+            "roost_authentication_failures_total", .counter,
+            "CONNECT packets of clients that could not show who they are, or may not come in.",
+            figures.authenticationFailures)
+        text.add(
+            "roost_publishes_denied_total", .counter,
+            "PUBLISH packets and Wills of clients without the right to the topic.",
+            figures.deniedPublishes)
+        text.add(
+            "roost_subscriptions_denied_total", .counter,
+            "Subscriptions refused, since the client may receive nothing that they match.", figures.deniedSubscriptions)
+        text.add(
+            "roost_messages_withheld_total", .counter,
+            "Messages that had waited for a client which may not receive them any more.", figures.withheld)
         text.add("roost_messages_received_total", .counter, "PUBLISH packets received.", figures.publishesReceived)
         text.add("roost_messages_sent_total", .counter, "PUBLISH packets sent to clients.", figures.publishesSent)
         text.add(

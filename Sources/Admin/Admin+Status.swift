@@ -31,6 +31,11 @@ extension Admin {
                     json.member("evicted_messages", log.evictedMessages)
                     json.member("expired_messages", log.expiredMessages)
                 }
+                json.object("access") { json in
+                    json.member("authentication_failures", broker.figures.authenticationFailures)
+                    json.member("denied_publishes", broker.figures.deniedPublishes)
+                    json.member("denied_subscriptions", broker.figures.deniedSubscriptions)
+                }
                 json.array("uplinks") { json in
                     for report in reports {
                         json.object { json in

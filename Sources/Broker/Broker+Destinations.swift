@@ -34,6 +34,7 @@ extension Broker {
         let destinations = Destinations()
         var deliveries: [Destinations.Delivery] = []
         var places: [ObjectIdentifier: Int] = [:]
+        var denied: Set<ObjectIdentifier> = []
         tree.match(topic) { interest in
             let subscription = interest.subscription
             if subscription.noLocal {
@@ -43,6 +44,10 @@ extension Broker {
             let key = ObjectIdentifier(interest.session)
             let place = places[key] ?? deliveries.count
             if place == deliveries.count {
+                guard !denied.contains(key), interest.session.mayReceive(topic) else {
+                    denied.insert(key)
+                    return
+                }
                 places[key] = place
                 deliveries.append(
                     Destinations.Delivery(

@@ -42,7 +42,7 @@ extension Broker {
         let now = log.clock.now
         let identifiers = subscription.identifier == 0 ? [] : [subscription.identifier]
         retained.match(subscription.filter) { message in
-            guard !message.isExpired(at: now) else { return }
+            guard !message.isExpired(at: now), session.mayReceive(message.topic) else { return }
             let qos = min(message.qos, subscription.qos)
             let direct = StreamMember(
                 session: SessionID(rawValue: 0), qos: 0, retainAsPublished: true, subscriptionIdentifiers: identifiers)

@@ -12,10 +12,8 @@ extension Broker {
     public func route(
         _ publish: PublishView, from origin: Origin, waiter: (any SafetyWaiter)?, ticket: UInt64
     ) -> Outcome {
-        if case .client(let session) = origin, !access.mayPublish(session.identity, topic: publish.topic) {
-            if session.refusedPublishes.begins(at: loop.now) {
-                logLine(.notice, "\(text(session.clientIdentifier)) may not publish to \(text(publish.topic))")
-            }
+        if case .client(let session) = origin, !mayPublish(session, publish.topic) {
+            noteDeniedPublish(session, publish.topic)
             return .done(.notAuthorized)
         }
         if let receiver, receiver.wants(publish.topic) { return receive(publish, receiver, origin, waiter, ticket) }

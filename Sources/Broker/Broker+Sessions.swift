@@ -5,7 +5,9 @@ import Store
 extension Broker {
     /// Gives a CONNECT its session (MQTT 5 §3.1.2.4, §3.1.4): taken over from an older connection, resumed, or new. `then`
     /// runs when what that changes on disk is there, with Session Present.
-    func open(_ connect: Connect, on connection: Connection, then: @escaping (Bool) -> Void) {
+    func open(
+        _ connect: Connect, as identity: ClientIdentity, on connection: Connection, then: @escaping (Bool) -> Void
+    ) {
         var changes: [Change] = []
         var old = sessions[connect.clientIdentifier]
         if let session = old, let other = session.connection {
@@ -23,8 +25,7 @@ extension Broker {
         let isPresent = old != nil
         let session = old ?? Session(clientIdentifier: connect.clientIdentifier, broker: self)
         sessions[connect.clientIdentifier] = session
-        session.identity = ClientIdentity(
-            clientIdentifier: connect.clientIdentifier, userName: connect.username ?? [])
+        session.adopt(identity)
         session.expiryInterval = grantedExpiry(connect)
         session.disconnectedAt = nil
         if let timer = session.expiryTimer { loop.cancel(timer) }
@@ -142,8 +143,8 @@ extension Broker {
 
     private func restore(_ stored: StoredState.Session, _ places: [StoredState.Place]) {
         let session = Session(clientIdentifier: stored.record.clientIdentifier, broker: self)
-        session.identity = ClientIdentity(
-            clientIdentifier: stored.record.clientIdentifier, userName: stored.record.userName)
+        session.adopt(
+            access.restored(clientIdentifier: stored.record.clientIdentifier, userName: stored.record.userName))
         session.expiryInterval = stored.record.expiryInterval
         // Who was connected when the run before stopped has been away since this start.
         session.disconnectedAt = stored.record.disconnectedAt ?? log.clock.now

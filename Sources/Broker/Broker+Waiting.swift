@@ -51,7 +51,7 @@ extension Broker {
         guard let session = connection.session, !routes.isEmpty,
             let publish = try? PublishView(packet, version: connection.version),
             let destinations = destinations(of: publish.topic, .client(session)),
-            access.mayPublish(session.identity, topic: publish.topic)
+            mayPublish(session, publish.topic)
         else { return }
         for route in destinations.routes { route.queue.passOver() }
     }

@@ -24,7 +24,7 @@ extension Broker {
     /// Will published.
     func keepWill(_ will: Will, _ session: Session, keepAlive: UInt16) {
         session.will = PendingWill(will, keepAlive: keepAlive)
-        log.lazily(.state(.will, key: session.clientIdentifier, value: encode(will, keepAlive: keepAlive)))
+        log.lazily(.state(.will, key: session.clientIdentifier, value: encode(will, session, keepAlive: keepAlive)))
     }
 
     func cancelWill(_ session: Session) {
@@ -58,7 +58,7 @@ extension Broker {
         guard let will = session.will?.will else { return }
         cancelWill(session)
         will.topic.withUnsafeBytes { topic in
-            guard access.mayPublish(session.identity, topic: topic) else { return }
+            guard mayPublish(session, topic) else { return noteDeniedPublish(session, topic) }
             will.payload.withUnsafeBytes { payload in
                 will.properties.withUnsafeBytes { properties in
                     let view = PublishView(
@@ -73,8 +73,11 @@ extension Broker {
     /// After a stop, who was connected has as long as a client needs to notice and come back.
     func restoreWills(_ state: StoredState) {
         for entry in state.states where entry.kind == .will {
-            guard let (will, keepAlive) = decodeWill(entry.value) else { continue }
+            guard let (will, userName, keepAlive) = decodeWill(entry.value) else { continue }
             let session = sessions[entry.key] ?? Session(clientIdentifier: entry.key, broker: self)
+            if !session.isDurable {
+                session.adopt(access.restored(clientIdentifier: entry.key, userName: userName))
+            }
             sessions[entry.key] = session
             let pending = PendingWill(will, keepAlive: keepAlive, isRestored: true)
             session.will = pending
@@ -87,10 +90,10 @@ extension Broker {
         }
     }
 
-    // The stored form: Keep Alive, delay, QoS, retain, expiry (0: none), then topic and properties with their lengths, and
-    // the payload.
+    // The stored form: Keep Alive, delay, QoS, flags (1: retain, 2: a user name), expiry (0: none), then topic, properties
+    // and the user name, if there is one, with their lengths, and the payload.
 
-    private func encode(_ will: Will, keepAlive: UInt16) -> [UInt8] {
+    private func encode(_ will: Will, _ session: Session, keepAlive: UInt16) -> [UInt8] {
         var bytes: [UInt8] = []
         func append(_ value: UInt32) {
             for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(shift))) }
@@ -98,17 +101,21 @@ extension Broker {
         append(UInt32(keepAlive))
         append(will.delay)
         bytes.append(will.qos.rawValue)
-        bytes.append(will.retain ? 1 : 0)
+        bytes.append((will.retain ? 1 : 0) | (session.userName.isEmpty ? 0 : 2))
         append(will.messageExpiryInterval ?? 0)
         append(UInt32(will.topic.count))
         bytes += will.topic
         append(UInt32(will.properties.count))
         bytes += will.properties
+        if !session.userName.isEmpty {
+            append(UInt32(session.userName.count))
+            bytes += session.userName
+        }
         bytes += will.payload
         return bytes
     }
 
-    private func decodeWill(_ bytes: [UInt8]) -> (Will, keepAlive: UInt16)? {
+    private func decodeWill(_ bytes: [UInt8]) -> (Will, userName: [UInt8], keepAlive: UInt16)? {
         var offset = 0
         func number() -> UInt32? {
             guard offset + 4 <= bytes.count else { return nil }
@@ -121,11 +128,12 @@ extension Broker {
             return Array(bytes[offset..<offset + Int(count)])
         }
         guard let keepAlive = number(), let delay = number(), let flags = take(2), let qos = QoS(rawValue: flags[0]),
-            let expiry = number(), let topic = take(number()), let properties = take(number())
+            let expiry = number(), let topic = take(number()), let properties = take(number()),
+            let userName = flags[1] & 2 == 0 ? [] : take(number())
         else { return nil }
         let will = Will(
-            topic: topic, payload: Array(bytes[offset...]), qos: qos, retain: flags[1] == 1, delay: delay,
+            topic: topic, payload: Array(bytes[offset...]), qos: qos, retain: flags[1] & 1 == 1, delay: delay,
             messageExpiryInterval: expiry == 0 ? nil : expiry, properties: properties)
-        return (will, UInt16(truncatingIfNeeded: keepAlive))
+        return (will, userName, UInt16(truncatingIfNeeded: keepAlive))
     }
 }

@@ -44,6 +44,8 @@ public final class Broker {
     var failingSince: Instant?
     var refusedMessages = Episode()
     var refusedUpstream = Episode()
+    /// Of the last rights that a session was given.
+    var lastRightsSerial: UInt64 = 0
     /// By reason and whose messages they are.
     var removals: [String: Episode] = [:]
     public internal(set) var routes: [Route] = []
@@ -104,6 +106,9 @@ public final class Broker {
 
     /// Streams that listeners still look at.
     private var undecidedCount = 0
+
+    /// Milliseconds since 1970 UTC, as far as the date is known.
+    var wallTime: Int64 { log.clock.now + log.clock.wallOffset }
 
     func logLine(_ level: Severity, _ line: @autoclosure () -> String) { logger?(level, line()) }
 

@@ -32,6 +32,22 @@ public struct BrokerLimits: Sendable, Equatable {
 
 public enum AnonymousPolicy: Sendable { case loopback, always, never }
 
+/// What names a client without a login.
+public enum NameSource: Sendable {
+    case none
+    /// Of its certificate: the subject's Common Name, the whole subject, the first alternative name.
+    case commonName, subject, alternativeName
+    /// On a Unix socket, the user of the system at the other end.
+    case peer
+}
+
+/// Limits as connections share them: a listener's, or those of a user that has its own.
+public final class SharedLimits {
+    public let limits: BrokerLimits
+
+    public init(_ limits: BrokerLimits) { self.limits = limits }
+}
+
 /// One listener's, shared by all its connections, which count themselves here.
 public final class ListenerOptions {
     var connectionCount = 0
@@ -41,14 +57,24 @@ public final class ListenerOptions {
     var strangers = Episode()
     public let anonymous: AnonymousPolicy
     public let maximumConnections: Int
-    public let limits: BrokerLimits
+    let sharedLimits: SharedLimits
+    public let namesClients: NameSource
+    /// By user name: those with limits of their own.
+    public var userLimits: [[UInt8]: SharedLimits] = [:]
+    public var limits: BrokerLimits { sharedLimits.limits }
 
     public init(
-        anonymous: AnonymousPolicy = .loopback, maximumConnections: Int = 10_000, limits: BrokerLimits = BrokerLimits()
+        anonymous: AnonymousPolicy = .loopback, maximumConnections: Int = 10_000, limits: BrokerLimits = BrokerLimits(),
+        namesClients: NameSource = .none
     ) {
         self.anonymous = anonymous
         self.maximumConnections = maximumConnections
-        self.limits = limits
+        sharedLimits = SharedLimits(limits)
+        self.namesClients = namesClients
+    }
+
+    func limits(of userName: [UInt8]) -> SharedLimits {
+        userLimits.isEmpty ? sharedLimits : userLimits[userName] ?? sharedLimits
     }
 }
 
@@ -68,6 +94,14 @@ public struct BrokerFigures: Sendable {
     public var connectionsFailed: UInt64 = 0
     /// CONNECTs that were accepted.
     public var connectsAccepted: UInt64 = 0
+    /// CONNECTs of clients that could not show who they are, or may not come in.
+    public var authenticationFailures: UInt64 = 0
+    /// PUBLISHes and Wills of clients without the right to the topic.
+    public var deniedPublishes: UInt64 = 0
+    /// Filters of SUBSCRIBEs without the right to anything that they match.
+    public var deniedSubscriptions: UInt64 = 0
+    /// Messages that had waited for a client that may not receive them any more.
+    public var withheld: UInt64 = 0
     public var maximumConnections = 0
 
     public init() {}

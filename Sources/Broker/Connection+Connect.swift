@@ -11,14 +11,6 @@ extension Connection {
         guard connect.authenticationMethod == nil else {
             throw refuse(.badAuthenticationMethod, "[MQTT-4.12.0-1] an Authentication Method that isn't known")
         }
-        if let will = connect.will {
-            guard will.qos.rawValue <= limits.maximumQoS else {
-                throw refuse(.qosNotSupported, "[MQTT-3.2.2-12] Will QoS")
-            }
-            guard !will.retain || limits.retainAvailable else {
-                throw refuse(.retainNotSupported, "[MQTT-3.2.2-13] Will Retain")
-            }
-        }
         var assigned: String?
         if connect.clientIdentifier.isEmpty {
             guard limits.acceptsEmptyClientIdentifier else {
@@ -28,16 +20,71 @@ extension Connection {
             assigned = identifier
             connect.clientIdentifier = [UInt8](identifier.utf8)
         }
-        if let reason = broker.access.refusal(of: connect, peer: peer, listener: listener) {
-            throw refuse(reason, "not let in")
+        state = .admitting
+        let wanted = connect
+        let named = assigned
+        broker.access.admit(candidate(wanted, packet.length)) { [self] admission in
+            guard state == .admitting else { return }
+            switch admission {
+            case .admitted(let identity): open(wanted, as: identity, assigned: named)
+            case .refused(let reason, let why): turnAway(reason, because: why)
+            }
         }
-        guard broker.hasRoom(for: connect.clientIdentifier, limits: limits) else {
-            throw refuse(.quotaExceeded, "too many connections or sessions")
+    }
+
+    private func candidate(_ connect: Connect, _ byteCount: Int) -> Candidate {
+        let certificate: PeerCertificate?
+        let credentials: PeerCredentials?
+        switch listener.namesClients {
+        case .none: (certificate, credentials) = (nil, nil)
+        case .commonName, .subject, .alternativeName: (certificate, credentials) = (stream.peerCertificate, nil)
+        case .peer: (certificate, credentials) = (nil, stream.peerCredentials)
+        }
+        return Candidate(
+            clientIdentifier: connect.clientIdentifier, userName: connect.username, password: connect.password,
+            peer: peer, listener: listener, certificate: certificate, credentials: credentials, byteCount: byteCount)
+    }
+
+    private func turnAway(_ reason: ReasonCode, because why: String?) {
+        broker.figures.connectionsFailed += 1
+        if [.badUserNameOrPassword, .notAuthorized].contains(reason) { broker.figures.authenticationFailures += 1 }
+        if let why { broker.logLine(.notice, "\(peer): refused: \(why)") }
+        disconnect(with: reason)
+    }
+
+    /// It is let in, if what it asks for may be had.
+    private func open(_ connect: Connect, as identity: ClientIdentity, assigned: String?) {
+        sharedLimits = listener.limits(of: identity.userName)
+        do throws(MQTTError) {
+            if let will = connect.will { try check(will, of: identity) }
+            guard broker.hasRoom(for: connect.clientIdentifier, limits: limits) else {
+                throw refuse(.quotaExceeded, "too many connections or sessions")
+            }
+        } catch {
+            return fail(error)
         }
         state = .accepting
         cleanStart = connect.cleanStart
-        broker.open(connect, on: self) { [self] present in
+        broker.open(connect, as: identity, on: self) { [self] present in
             accept(connect, sessionPresent: present, assigned: assigned)
+        }
+    }
+
+    private func check(_ will: Will, of identity: ClientIdentity) throws(MQTTError) {
+        guard will.qos.rawValue <= limits.maximumQoS else {
+            throw refuse(.qosNotSupported, "[MQTT-3.2.2-12] Will QoS")
+        }
+        guard !will.retain || limits.retainAvailable else {
+            throw refuse(.retainNotSupported, "[MQTT-3.2.2-13] Will Retain")
+        }
+        // Silence now would be a Will that nobody ever sees.
+        let mayPublish = will.topic.withUnsafeBytes { topic in
+            !(topic.first == UInt8(ascii: "$") && ReservedTopics.contains(topic))
+                && (identity.rights?.mayPublish(to: topic) ?? true)
+        }
+        guard mayPublish else {
+            broker.figures.deniedPublishes += 1
+            throw refuse(.notAuthorized, "its Will may not be published to \(text(will.topic))")
         }
     }
 
@@ -82,6 +129,8 @@ extension Connection {
         }
         write(answer)
         startKeepAlive(keepAlive)
+        if let end = session.identity.validUntil { watchValidity(until: end) }
+        guard state == .accepted else { return }
         session.window = min(Int(connect.receiveMaximum), Session.largestWindow)
         session.isBehind = true
         session.prepareResends()
@@ -89,7 +138,9 @@ extension Connection {
         stream.resumeReading()
         broker.logLine(
             .info,
-            "\(name) connected: MQTT \(version == .v5 ? "5" : "3.1.1")\(sessionPresent ? ", session resumed" : "")")
+            "\(name) connected: MQTT \(version == .v5 ? "5" : "3.1.1")"
+                + (session.userName.isEmpty ? "" : ", user \(text(session.userName))")
+                + (sessionPresent ? ", session resumed" : ""))
     }
 
     func disconnect(_ packet: Disconnect) throws(MQTTError) {

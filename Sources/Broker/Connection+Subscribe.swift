@@ -52,7 +52,10 @@ extension Connection {
             guard let filter = try? TopicFilter(bytes) else { return failure(.topicFilterInvalid) }
             guard !filter.isShared else { return failure(.sharedSubscriptionsNotSupported) }
             guard TopicName.levels(bytes) <= limits.topicLevels else { return failure(.topicFilterInvalid) }
-            guard broker.access.maySubscribe(session.identity, filter: bytes) else { return failure(.notAuthorized) }
+            guard session.rights?.maySubscribe(to: filter.filter) ?? true else {
+                broker.noteDeniedSubscription(session, bytes)
+                return failure(.notAuthorized)
+            }
             guard session.subscriptions.count < limits.subscriptions || session.subscriptions[requested.filter] != nil
             else { return failure(.quotaExceeded) }
             return nil

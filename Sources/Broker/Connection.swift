@@ -7,6 +7,8 @@ import Store
 public final class Connection {
     enum State {
         case awaitingConnect
+        /// CONNECT came; access control looks at it.
+        case admitting
         /// CONNECT came; its session is on its way to the disk.
         case accepting
         case accepted
@@ -19,7 +21,9 @@ public final class Connection {
     let stream: ByteStream
     private var input: ConnectionInput?
     let listener: ListenerOptions
-    var limits: BrokerLimits { listener.limits }
+    var limits: BrokerLimits { sharedLimits.limits }
+    /// The listener's, or the user's.
+    var sharedLimits: SharedLimits
     var state = State.awaitingConnect
     public internal(set) var version = ProtocolVersion.v311
     public internal(set) var session: Session?
@@ -30,6 +34,7 @@ public final class Connection {
     public internal(set) var keepAlive: UInt16 = 0
     private var lastReceived: Instant
     private var timer: Timer
+    private var validityTimer = Timer.none
     public internal(set) var cleanStart = true
     var maximumPacketSize = Int.max
     /// Inbound Topic Aliases, 1 first; empty: not set.
@@ -52,6 +57,7 @@ public final class Connection {
     init(_ stream: ByteStream, listener: ListenerOptions, broker: Broker, begun: Instant) {
         self.stream = stream
         self.listener = listener
+        sharedLimits = listener.sharedLimits
         self.broker = broker
         number = broker.figures.connectionsAccepted
         connectedAt = broker.loop.now
@@ -122,7 +128,7 @@ public final class Connection {
             broker.figures.messagesReceived += 1
             try connect(packet)
             return true
-        case .accepting:
+        case .admitting, .accepting:
             stream.pauseReading()
             return false
         case .closed:
@@ -290,6 +296,21 @@ public final class Connection {
         }
     }
 
+    /// Ends the connection at a date: when what has let it in is no longer valid. Dates move, so it looks again now and then.
+    func watchValidity(until end: Int64) {
+        let left = end - broker.wallTime
+        guard left > 0 else {
+            broker.logLine(.notice, "\(name): its login has expired")
+            return disconnect(with: .notAuthorized)
+        }
+        validityTimer = broker.loop.schedule(after: min(.milliseconds(left), Self.validityLook)) { [unowned self] in
+            guard state == .accepted else { return }
+            watchValidity(until: end)
+        }
+    }
+
+    private static let validityLook = Duration.seconds(60)
+
     /// The client's identifier and address, for log lines.
     var name: String { session.map { "\(text($0.clientIdentifier)) (\(peer))" } ?? peer }
 
@@ -297,7 +318,7 @@ public final class Connection {
     func fail(_ error: MQTTError) {
         broker.figures.connectionsFailed += 1
         broker.logLine(.notice, "\(name): \(error)")
-        if state == .awaitingConnect {
+        if state == .awaitingConnect || state == .admitting {
             if let refusal = Connack.refusal(of: error) { write(refusal) }
             closeGently()
         } else {
@@ -308,7 +329,11 @@ public final class Connection {
     /// Ends the connection from our side; on MQTT 5 the client is told why.
     func disconnect(with reason: ReasonCode) {
         if version == .v5, state == .accepted { write(Disconnect(reason: reason).encode(version: .v5)) }
-        if state == .accepting, let refusal = Connack.refusal(of: MQTTError(reason, "", version: version)) {
+        // CONNACK has no word of its own for a server that stops.
+        let said = reason == .serverShuttingDown ? .serverUnavailable : reason
+        if state == .accepting || state == .admitting,
+            let refusal = Connack.refusal(of: MQTTError(said, "", version: version))
+        {
             write(refusal)
         }
         closeGently()
@@ -329,6 +354,7 @@ public final class Connection {
         guard state != .closed else { return }
         state = .closed
         broker.loop.cancel(timer)
+        broker.loop.cancel(validityTimer)
         acknowledgements?.close()
         held = nil
         broker.connectionEnded(self)

@@ -28,6 +28,8 @@ final class Destinations {
     /// A route among them has publishers wait for its far end.
     var hasUpstream = false
     var hasNoLocal = false
+    /// Of publishers that have rights of their own.
+    var verdicts = PublishVerdicts()
 
     /// Somebody may be given a message without the log.
     var hasListeners: Bool { !direct.isEmpty || !durable.isEmpty }

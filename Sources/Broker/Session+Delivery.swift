@@ -66,6 +66,11 @@ extension Session {
         let now = broker.log.clock.now
         let member = item.member
         let qos = min(item.message.qos, QoS(rawValue: member.qos) ?? .atLeastOnce)
+        guard mayStillReceive(item.message) else {
+            broker.figures.withheld += 1
+            queue.finish(item.membership, item.number)
+            return
+        }
         guard !item.message.isExpired(at: now), connection.canSend(item.message, qos: qos, member: member) else {
             broker.figures.dropped += 1
             queue.finish(item.membership, item.number)
@@ -158,6 +163,9 @@ extension Session {
                 case .loading: return false
                 case .end, .missing:
                     complete(identifier)
+                case .message(let message) where !mayStillReceive(message):
+                    broker.figures.withheld += 1
+                    complete(identifier)
                 case .message(let message):
                     connection.send(
                         message, qos: delivery.qos, member: membership.member(of: message), identifier: identifier,
@@ -227,7 +235,9 @@ extension Session {
         let now = broker.log.clock.now
         while !isCongested(connection), let next = retainedBacklog.popFirst() {
             let message = next.message
-            guard broker.retained.message(message.topic) === message, !message.isExpired(at: now) else { continue }
+            guard broker.retained.message(message.topic) === message, !message.isExpired(at: now),
+                mayReceive(message.topic)
+            else { continue }
             let member = StreamMember(
                 session: SessionID(rawValue: 0), qos: 0, retainAsPublished: true,
                 subscriptionIdentifiers: next.subscriptionIdentifiers)
@@ -241,6 +251,10 @@ extension Session {
         let member = StreamMember(
             session: SessionID(rawValue: 0), qos: item.qos.rawValue, retainAsPublished: item.retain,
             subscriptionIdentifiers: item.subscriptionIdentifiers)
+        guard mayStillReceive(item.message) else {
+            broker.figures.withheld += 1
+            return
+        }
         guard !item.message.isExpired(at: now), connection.canSend(item.message, qos: item.qos, member: member) else {
             broker.figures.dropped += 1
             return

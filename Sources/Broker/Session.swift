@@ -47,7 +47,14 @@ public final class Session {
     }
 
     public let clientIdentifier: [UInt8]
+    /// Set by `adopt(_:)`.
     public internal(set) var identity: ClientIdentity
+    /// The identity's, at hand for every message; nil: all that any client may.
+    var rights: (any TopicRights)?
+    /// Numbers the rights of all sessions.
+    var rightsSerial: UInt64 = 0
+    /// The lane sequence of the first message that is routed to it under these rights.
+    var checkedFrom: UInt64 = 0
     public var userName: [UInt8] { identity.userName }
     unowned let broker: Broker
     /// nil: the session ends with its connection.
@@ -79,12 +86,13 @@ public final class Session {
     var waitingBytes = 0
     /// From a delivery to its acknowledgement.
     var answers = SmoothedTime()
-    var refusedPublishes = Episode()
+    var deniedPublishes = Episode()
+    var deniedSubscriptions = Episode()
     private var slowness = Episode()
 
     init(clientIdentifier: [UInt8], broker: Broker) {
         self.clientIdentifier = clientIdentifier
-        identity = ClientIdentity(clientIdentifier: clientIdentifier, userName: [])
+        identity = ClientIdentity(clientIdentifier: clientIdentifier)
         self.broker = broker
     }
 

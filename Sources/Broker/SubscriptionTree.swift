@@ -24,6 +24,9 @@ final class SubscriptionTree {
     /// Rises with every change: what was cached before is stale.
     private(set) var generation: UInt64 = 0
 
+    /// Something else that the matches depend on has changed.
+    func noteChange() { generation += 1 }
+
     /// Adds or replaces.
     func insert(_ filter: [UInt8], session: Session, subscription: SubscriptionState) {
         generation += 1

@@ -2,7 +2,7 @@ import Glibc
 
 /// Runs `body` on a new detached thread with every signal blocked, so that signals reach the loop that asks for them.
 /// False when the system has no thread to give.
-func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+public func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     let box = Unmanaged.passRetained(ThreadBody(body))
     var all = sigset_t()
     var before = sigset_t()

@@ -26,14 +26,13 @@ extension Ingest: BatchReceiver {
     public func receive(
         _ publish: PublishView, from origin: Broker.Origin, answer: @escaping (ReasonCode) -> Void
     ) {
-        receive(publish, from: OriginPublisher(origin: origin, access: access), answer: answer)
+        receive(publish, from: OriginPublisher(origin: origin), answer: answer)
     }
 }
 
 /// A client publishes as access control lets it; what comes from an upstream or this node itself may go anywhere.
 private struct OriginPublisher: BatchPublisher {
     let origin: Broker.Origin
-    let access: any AccessControl
 
     var name: String {
         switch origin {
@@ -50,6 +49,6 @@ private struct OriginPublisher: BatchPublisher {
 
     func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool {
         guard case .client(let session) = origin else { return true }
-        return access.mayPublish(session.identity, topic: topic)
+        return session.mayPublish(to: topic)
     }
 }

@@ -27,7 +27,6 @@ public final class Ingest {
     public var onNotice: ((String) -> Void)?
 
     let filter: [UInt8]
-    let access: any AccessControl
     unowned let sink: any MessageSink
     let storeTime: () -> Int64
     let via: [UInt8]
@@ -46,12 +45,11 @@ public final class Ingest {
     ///   - storeTime: store time, milliseconds.
     /// - Throws: a pattern that can't be used.
     public init(
-        options: IngestOptions, sink: any MessageSink, access: any AccessControl = OpenAccess(),
-        stored: [(key: [UInt8], value: [UInt8])], storeTime: @escaping () -> Int64
+        options: IngestOptions, sink: any MessageSink, stored: [(key: [UInt8], value: [UInt8])],
+        storeTime: @escaping () -> Int64
     ) throws(TopicMapping.PatternError) {
         self.options = options
         self.sink = sink
-        self.access = access
         filter = Array(options.filter.utf8)
         self.storeTime = storeTime
         via = Array(options.node.utf8)

@@ -5,9 +5,15 @@ struct ReloadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reload",
         abstract: "Have roostd read its configuration again; a bad file changes nothing.",
-        discussion: "EXAMPLE\n  roostd --check && roost reload",
-        // Until roostd can.
-        shouldDisplay: false)
+        discussion: """
+            Users, access lists, tokens' keys, users' limits and certificates are read
+            again. Who may no longer stay is disconnected, and who lost a right no
+            longer gets what it was for. roostd's log says which other settings have
+            changed: they wait for a restart. SIGHUP does the same.
+
+            EXAMPLE
+              roostd --check && roost reload
+            """)
 
     @OptionGroup var admin: AdminOptions
 

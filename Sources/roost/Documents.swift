@@ -47,6 +47,12 @@ struct StatusDocument: Decodable {
         var expiredMessages: Int64?
     }
 
+    struct Access: Decodable {
+        var authenticationFailures: Int64
+        var deniedPublishes: Int64
+        var deniedSubscriptions: Int64
+    }
+
     struct Uplink: Decodable {
         var name: String
         var state: String
@@ -66,6 +72,8 @@ struct StatusDocument: Decodable {
     var messagesSent: Int64
     var dropped: Int64
     var queued: Queued
+    /// nil: a roostd before there were any.
+    var access: Access?
     var store: Store
     var uplinks: [Uplink]
     var warnings: [String]

@@ -26,7 +26,7 @@ struct Roost: ParsableCommand {
                 name: "The daemon",
                 subcommands: [
                     StatusCommand.self, ClientsCommand.self, QueueCommand.self, UplinkCommand.self, ModulesCommand.self,
-                    ReloadCommand.self, LogCommand.self,
+                    PasswordCommand.self, ReloadCommand.self, LogCommand.self,
                 ]),
             CommandGroup(name: "Data", subcommands: [StoreCommand.self, IngestCommand.self, CoverageCommand.self]),
         ])

@@ -81,6 +81,7 @@ struct StatusScreen {
             row("Waiting", waiting),
             row("Disk", disk),
         ]
+        if let refused { lines.append(row("Refused", refused)) }
         if let lost { lines.append(row("Lost", lost)) }
         for uplink in status.uplinks { lines.append(row("Uplink", line(of: uplink))) }
         if status.uplinks.isEmpty { lines.append(row("Uplink", Terminal.paint("none configured", .dim))) }
@@ -124,6 +125,18 @@ struct StatusScreen {
             text += ", \(Quantities.bytes(Int64(max(0, min(day, 9e18))))) written a day"
         }
         return text
+    }
+
+    /// By access control, since the start; nil: nothing.
+    private var refused: String? {
+        guard let access = status.access else { return nil }
+        let counts = [
+            (access.authenticationFailures, "login"), (access.deniedPublishes, "message"),
+            (access.deniedSubscriptions, "subscription"),
+        ]
+        let told = counts.filter { $0.0 > 0 }.map { Quantities.counted($0.0, $0.1) }
+        guard !told.isEmpty else { return nil }
+        return Terminal.paint(told.joined(separator: ", "), .yellow) + " since the start (roostd's log says whose)"
     }
 
     /// What the store gave up since the start; nil: nothing.

@@ -52,7 +52,7 @@ extension Daemon {
         let stored = state.states.filter { $0.kind == .receiver }.map { (key: $0.key, value: $0.value) }
         do throws(TopicMapping.PatternError) {
             let ingest = try Ingest(
-                options: IngestOptions(settings.ingest, node: settings.node), sink: broker, access: broker.access,
+                options: IngestOptions(settings.ingest, node: settings.node), sink: broker,
                 stored: stored, storeTime: { [log] in log.clock.now })
             ingest.onNotice = { [logger] in logger.log(.warning, "ingest: \($0)") }
             self.ingest = ingest

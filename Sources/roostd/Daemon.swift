@@ -1,3 +1,4 @@
+import Access
 import Broker
 import Configuration
 import EventLoop
@@ -19,21 +20,27 @@ final class Daemon {
     let logger: Logger
     let log: Log
     let broker: Broker
+    let access: RuledAccess
+    /// Reads the configuration again, as it was read at the start.
+    let reread: () throws(ConfigurationError) -> Settings
     var uplinks: [Uplink] = []
     var ingest: Ingest?
     private let writer: StoreWriter
     /// What the database held, until everybody has taken their part of it.
     private var stored: StoredState
     private var listeners: [any Listener] = []
-    private var doors: [ListenerDoor] = []
+    private(set) var doors: [ListenerDoor] = []
     private var signals: SignalSource?
     private var admin: AdminWiring?
     private var isStopping = false
     /// What became of a damaged database at the start.
     private let salvage: SalvageReport?
 
-    init(_ settings: Settings) throws(Failure) {
+    init(
+        _ settings: Settings, reread: @escaping () throws(ConfigurationError) -> Settings
+    ) throws(Failure) {
         self.settings = settings
+        self.reread = reread
         do throws(SystemError) {
             loop = try EventLoop()
         } catch {
@@ -61,8 +68,18 @@ final class Daemon {
         } catch {
             throw Failure(exitCode: error.exitCode, message: error.explanation)
         }
-        broker = Broker(log: log, state: stored, limits: BrokerLimits(settings.limits))
+        do throws(AccessProblems) {
+            let rules = try AccessRules(AccessSource(settings.access))
+            access = RuledAccess(rules, loop: loop) { [log] in
+                log.clock.isSet ? log.clock.now + log.clock.wallOffset : nil
+            }
+        } catch {
+            throw Failure(
+                exitCode: 1, message: error.problems.map { "access.\($0.setting): \($0.text)" }.joined(separator: "\n"))
+        }
+        broker = Broker(log: log, state: stored, limits: BrokerLimits(settings.limits), access: access)
         broker.logger = { [logger] level, line in logger.log(level, line) }
+        access.logger = broker.logger
         log.onHealth = { [unowned self] error in storeHealthChanged(error) }
         let damage = DamageEpisodes(logger, loop: loop)
         log.onDamage = { damage.note($0) }
@@ -103,7 +120,7 @@ final class Daemon {
         admin.admin.ingest = ingest
         try admin.listen(on: network)
         for listener in settings.listeners {
-            let door = try ListenerDoor(listener, settings.limits, broker)
+            let door = try ListenerDoor(listener, settings, broker)
             doors.append(door)
             do throws(NetworkError) {
                 let opened = try network.listen(NetworkEndpoint(listener.bind), options: ListenOptions()) {
@@ -154,21 +171,6 @@ final class Daemon {
             exit(0)
         } else {
             stop()
-        }
-    }
-
-    /// Reads the listeners' certificates again; the reason if it can't.
-    private func reload() -> String? {
-        do throws(TLSError) {
-            for door in doors {
-                for warning in try door.reloadCertificates() { logger.log(.warning, "tls: \(warning)") }
-            }
-            logger.log(.notice, "certificates are read again; other settings change with a restart")
-            return nil
-        } catch {
-            let reason = "tls: \(error); the certificates in use stay"
-            logger.log(.error, reason)
-            return reason
         }
     }
 

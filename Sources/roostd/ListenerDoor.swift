@@ -9,8 +9,9 @@ final class ListenerDoor {
     private var tls: TLSServerContext?
     private let settings: ListenerSettings
 
-    init(_ settings: ListenerSettings, _ limits: LimitSettings, _ broker: Broker) throws(Daemon.Failure) {
-        options = ListenerOptions(settings, limits)
+    /// - Parameter all: of which the listener is one.
+    init(_ settings: ListenerSettings, _ all: Settings, _ broker: Broker) throws(Daemon.Failure) {
+        options = ListenerOptions(settings, all.limits)
         self.settings = settings
         self.broker = broker
         do throws(TLSError) {
@@ -18,6 +19,7 @@ final class ListenerDoor {
         } catch {
             throw Daemon.Failure(exitCode: 1, message: "listener \(settings.bind): tls: \(error)")
         }
+        setLimits(of: all)
     }
 
     /// What the listener speaks beyond MQTT over TCP, for the log: " with TLS, for WebSocket".
@@ -102,11 +104,15 @@ final class ListenerDoor {
         }
     }
 
-    /// Reads the certificates again; connections that stand keep those they began with. On an error the old ones stay.
-    func reloadCertificates() throws(TLSError) -> [TLSError] {
-        guard let earlier = tls, let renewed = try settings.tls.context() else { return [] }
-        renewed.takeTicketKeys(of: earlier)
+    /// Users' own limits, as they are now.
+    func setLimits(of all: Settings) { options.userLimits = all.userLimits(on: settings) }
+
+    /// Reads the certificates again; nil: there are none. Nothing changes until they are used.
+    func renewedCertificates() throws(TLSError) -> TLSServerContext? { tls == nil ? nil : try settings.tls.context() }
+
+    /// For connections to come; those that stand keep what they began with.
+    func use(_ renewed: TLSServerContext) {
+        if let tls { renewed.takeTicketKeys(of: tls) }
         tls = renewed
-        return renewed.warnings
     }
 }

@@ -9,14 +9,6 @@ extension Settings {
         func refuse(_ key: String, _ isSet: Bool, _ what: String) {
             if isSet { lines.append("\(key): \(what) not available in this version; do without") }
         }
-        for (index, listener) in listeners.enumerated() {
-            let key = "listener.\(index)"
-            refuse("\(key).tls.user_from", listener.tls.userFrom != .none, "users by certificate are")
-        }
-        refuse("access.password_file", !access.passwordFile.isEmpty, "passwords are")
-        refuse("access.acl_file", !access.aclFile.isEmpty, "access control lists are")
-        refuse("access.jwt", !access.jwt.keyFile.isEmpty, "JWTs are")
-        refuse("access.user", !access.users.isEmpty, "users are")
         refuse("module", !modules.isEmpty, "bridge modules are")
         return lines
     }

@@ -40,7 +40,7 @@ extension ListenerOptions {
         }
         self.init(
             anonymous: anonymous, maximumConnections: settings.maxConnections,
-            limits: BrokerLimits(settings.limits.applied(to: limits)))
+            limits: BrokerLimits(settings.limits.applied(to: limits)), namesClients: NameSource(settings))
     }
 }
 

@@ -47,9 +47,11 @@ func start(_ options: DaemonOptions) -> Int32 {
         let isCheck = options.action == .check
         settings = try options.settings(environment: environment(), checkingFiles: isCheck) { settings in
             let tls = settings.inspectTLS()
-            guard !isCheck else { return tls.problems + tls.warnings }
+            let access = settings.inspectAccess()
+            for (path, text) in access.warnings { printError("warning: \(path): \(text)") }
+            guard !isCheck else { return tls.problems + tls.warnings + access.problems }
             for (path, text) in tls.warnings { printError("warning: \(path): \(text)") }
-            return tls.problems
+            return tls.problems + access.problems
         }
     } catch {
         for problem in error.problems { printError(problem.description) }
@@ -74,7 +76,9 @@ func start(_ options: DaemonOptions) -> Int32 {
     // A file at its size limit (ulimit -f, LimitFSIZE=) is a full disk, and no reason to die.
     signal(SIGXFSZ, SIG_IGN)
     do throws(Daemon.Failure) {
-        return try Daemon(settings.expanded()).run()
+        return try Daemon(settings.expanded()) { () throws(ConfigurationError) in
+            try options.settings(environment: environment()).expanded()
+        }.run()
     } catch {
         printError(error.message)
         return error.exitCode

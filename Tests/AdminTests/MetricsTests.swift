@@ -47,6 +47,8 @@ import Testing
         #"roost_uplink_up{uplink="cloud"} 0"#, #"roost_uplink_state{uplink="cloud",state="waiting"} 1"#,
         #"roost_uplink_state{uplink="cloud",state="connected"} 0"#,
         #"roost_uplink_sent_messages_total{uplink="cloud"} 7"#, "roost_disk_written_bytes_total 4096",
+        "roost_authentication_failures_total 0", "roost_publishes_denied_total 0",
+        "roost_subscriptions_denied_total 0", "roost_messages_withheld_total 0",
         "roost_store_evicted_messages_total 0", "roost_clock_set 1", "roost_uptime_seconds 90",
     ])
     func tellsWhatHappened(_ line: String) throws {

@@ -23,6 +23,9 @@ final class Node {
     /// Makes the routes of every start, instead of `routes`: each takes everything.
     var makeRoutes: ((Log, StoredState) -> [RouteQueue])?
     var routeBudget: Int64?
+    /// Of every start.
+    var access: any AccessControl = OpenAccess()
+    var listener: ListenerOptions?
 
     private(set) var loop: EventLoop
     private(set) var network: MemoryNetwork
@@ -80,7 +83,7 @@ final class Node {
         let disk = FailingDisk(store) { reports.log?.handle($0) }
         let log = Log(loop: loop, engine: disk, options: logOptions, state: state)
         reports.log = log
-        let broker = Broker(log: log, state: state, limits: limits)
+        let broker = Broker(log: log, state: state, limits: limits, access: access)
         broker.logger = { [unowned self] _, line in lines.append(line) }
         log.onHealth = { [unowned self, unowned broker] error in
             lines.append("the store: \(error.map { "\($0)" } ?? "recovered")")
@@ -99,7 +102,7 @@ final class Node {
             queues[queue.name] = queue
             broker.add(Route(uplink: queue.name, filter: [UInt8]("#".utf8), queue: queue))
         }
-        let listener = ListenerOptions(limits: limits)
+        let listener = listener ?? ListenerOptions(limits: limits)
         _ = try network.listen(Self.endpoint) { [unowned broker] in broker.accept($0, listener: listener) }
         run()
     }
@@ -149,13 +152,13 @@ final class Node {
     func client(
         _ identifier: String, _ version: ProtocolVersion = .v5, clean: Bool = true, expiry: UInt32? = nil,
         keepAlive: UInt16 = 0, will: Will? = nil, receiveMaximum: UInt16 = 65_535, maximumPacketSize: UInt32? = nil,
-        acknowledges: Bool = false
+        acknowledges: Bool = false, user: String? = nil
     ) throws -> TestClient {
         let client = try open(version)
         client.acknowledges = acknowledges
         client.connect(
             identifier, clean: clean, expiry: expiry, keepAlive: keepAlive, will: will, receiveMaximum: receiveMaximum,
-            maximumPacketSize: maximumPacketSize)
+            maximumPacketSize: maximumPacketSize, user: user)
         run()
         client.takeConnack()
         return client

@@ -58,11 +58,12 @@ final class TestClient: ByteStreamDelegate {
 
     func connect(
         _ identifier: String, clean: Bool = true, expiry: UInt32? = nil, keepAlive: UInt16 = 0, will: Will? = nil,
-        receiveMaximum: UInt16 = 65_535, maximumPacketSize: UInt32? = nil
+        receiveMaximum: UInt16 = 65_535, maximumPacketSize: UInt32? = nil, user: String? = nil
     ) {
         let connect = Connect(
             version: version, clientIdentifier: [UInt8](identifier.utf8), cleanStart: clean, keepAlive: keepAlive,
-            will: will, sessionExpiryInterval: expiry, receiveMaximum: receiveMaximum,
+            will: will, username: user.map { [UInt8]($0.utf8) }, sessionExpiryInterval: expiry,
+            receiveMaximum: receiveMaximum,
             maximumPacketSize: maximumPacketSize)
         send(connect.encode())
     }

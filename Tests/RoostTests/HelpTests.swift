@@ -36,7 +36,6 @@ import Testing
     @Test func whatIsNotThereYetIsNotPromised() {
         let help = Roost.helpMessage(columns: 80)
         #expect(!help.contains("  modules "))
-        #expect(!help.contains("  reload "))
         #expect(!IngestCommand.helpMessage(columns: 80).contains("mqtts"))
     }
 

@@ -6,14 +6,22 @@ import Testing
 @testable import Uplink
 
 /// Lets everybody in, and forbids some topics.
-private final class Forbidding: AccessControl {
+private final class Forbidding: AccessControl, TopicRights {
     var topics: Set<String> = []
 
-    func refusal(of connect: Connect, peer: String, listener: ListenerOptions) -> ReasonCode? { nil }
-    func mayPublish(_ client: ClientIdentity, topic: UnsafeRawBufferPointer) -> Bool {
+    func admit(_ candidate: Candidate, then: @escaping (Admission) -> Void) {
+        then(.admitted(ClientIdentity(clientIdentifier: candidate.clientIdentifier, rights: self)))
+    }
+    func review(_ identity: ClientIdentity) -> ClientIdentity? { identity }
+    func restored(clientIdentifier: [UInt8], userName: [UInt8]) -> ClientIdentity {
+        ClientIdentity(clientIdentifier: clientIdentifier, userName: userName, rights: self)
+    }
+
+    func mayPublish(to topic: UnsafeRawBufferPointer) -> Bool {
         !topics.contains(String(decoding: topic, as: UTF8.self))
     }
-    func maySubscribe(_ client: ClientIdentity, filter: UnsafeRawBufferPointer) -> Bool { true }
+    func mayReceive(_ topic: UnsafeRawBufferPointer) -> Bool { true }
+    func maySubscribe(to filter: UnsafeRawBufferPointer) -> Bool { true }
 }
 
 /// Batches through a broker's connections: what clients are answered, and who hears what.

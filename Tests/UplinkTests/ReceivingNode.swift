@@ -75,7 +75,7 @@ final class ReceivingNode {
         change(&options)
         let stored = state.states.filter { $0.kind == .receiver }.map { (key: $0.key, value: $0.value) }
         ingest = try Ingest(
-            options: options, sink: broker, access: access, stored: stored, storeTime: { log.clock.now })
+            options: options, sink: broker, stored: stored, storeTime: { log.clock.now })
         broker.receiver = ingest
         for peer in peers {
             let queue = RouteQueue(

@@ -75,6 +75,14 @@ struct Checks {
         for (index, listener) in settings.listeners.enumerated() {
             let path = "listener.\(index).tls"
             let tls = listener.tls
+            if listener.userFrom == .peer {
+                guard case .unix = listener.bind else {
+                    findings.report(
+                        "\"peer\" is for Unix sockets; tls.user_from names clients by certificate",
+                        path: "listener.\(index).user_from")
+                    continue
+                }
+            }
             pair(certificate: tls.certificate, key: tls.key, path)
             if !tls.isEnabled {
                 for (isGiven, key) in [

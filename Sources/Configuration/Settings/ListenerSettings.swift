@@ -5,6 +5,8 @@ public struct ListenerSettings: Sendable, Equatable {
     public var anonymous = AnonymousAccess.loopback
     public var maxConnections = 10000
     public var proxyProtocol = ProxyProtocol.off
+    /// What names a client of a Unix socket.
+    public var userFrom = SocketUser.none
     public var tls = ListenerTLSSettings()
     /// What this listener has otherwise than `[limits]`.
     public var limits = LimitOverrides()
@@ -26,6 +28,13 @@ public enum AnonymousAccess: String, Sendable, CaseIterable {
     case loopback
     case always
     case never
+}
+
+/// What names a client that hasn't logged in.
+public enum SocketUser: String, Sendable, CaseIterable {
+    case none
+    /// The user of the system at the other end of a Unix socket.
+    case peer
 }
 
 /// The version of HAProxy's PROXY header that every connection must begin with.
@@ -75,6 +84,7 @@ extension ListenerSettings: SettingsTable {
         fields.value("anonymous", &anonymous, .word())
         fields.value("max_connections", &maxConnections, .count(in: 1...10_000_000))
         fields.value("proxy_protocol", &proxyProtocol, .number())
+        fields.value("user_from", &userFrom, .word())
         fields.table("tls", &tls)
         fields.limits("limits", &limits)
     }

@@ -12,6 +12,8 @@ public struct PeerCertificate: Equatable, Sendable {
     /// The first alternative name that is a DNS name, an e-mail address or a URI.
     public var alternativeName: String?
 
+    public init(subject: String) { self.subject = subject }
+
     init?(of ssl: OpaquePointer) {
         guard let certificate = SSL_get1_peer_certificate(ssl) else { return nil }
         defer { X509_free(certificate) }

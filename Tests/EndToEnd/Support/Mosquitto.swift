@@ -11,7 +11,10 @@ final class Mosquitto: Daemon {
     private let name: String
     private(set) var child: Child?
 
-    init(_ scenario: Scenario, name: String = "mosquitto", speaksWebSocket: Bool = false) throws {
+    init(
+        _ scenario: Scenario, name: String = "mosquitto", settings: String = "allow_anonymous true",
+        speaksWebSocket: Bool = false
+    ) throws {
         self.scenario = scenario
         self.name = name
         port = try Ports.free()
@@ -22,7 +25,6 @@ final class Mosquitto: Daemon {
             """
             listener \(port) 127.0.0.1
             \(speaksWebSocket ? "listener \(webSocketPort) 127.0.0.1\nprotocol websockets" : "")
-            allow_anonymous true
             persistence true
             persistence_location \(data)/
             max_queued_messages 0
@@ -32,6 +34,7 @@ final class Mosquitto: Daemon {
             log_type warning
             log_type notice
             log_type information
+            \(settings)
             \(Programs.isRoot ? "user root" : "")
             """)
         scenario.register(self)

@@ -10,6 +10,7 @@ enum Programs {
     static let mosquitto = find("mosquitto", besides: ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"])
     static let mosquittoPub = find("mosquitto_pub")
     static let mosquittoSub = find("mosquitto_sub")
+    static let mosquittoPasswd = find("mosquitto_passwd")
     static let sqlite3 = find("sqlite3")
     static let openssl = find("openssl")
     static let compiler = find("cc")

@@ -1,0 +1,38 @@
+import Testing
+
+@testable import Access
+
+@Suite struct JSONReaderTests {
+    private func read(_ text: String) -> JSON? { JSON(Array(text.utf8)) }
+
+    @Test func values() {
+        #expect(
+            read(" {\"a\": [1, -2.5e1, true, null, \"x\"], \"b\": {}} ")
+                == .object([
+                    "a": .array([.number(1), .number(-25), .boolean(true), .null, .string("x")]), "b": .object([:]),
+                ]))
+        #expect(read(#""\"\\\/\b\f\n\r\t\u00e4\ud83d\ude00""#) == .string("\"\\/\u{8}\u{C}\n\r\tä😀"))
+        #expect(read("[]") == .array([]))
+        #expect(read("0") == .number(0))
+    }
+
+    @Test(arguments: [
+        "", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{\"a\":1,\"a\":2}", "01", "1.", ".5", "-", "1e",
+        "+1",
+        "\"", "\"\n\"", "\"\\x\"", #""\ud83d""#, #""\ude00""#, #""\u12""#, "tru", "nul", "1 2", "NaN", "[1", "'a'",
+        String(repeating: "[", count: 40) + String(repeating: "]", count: 40),
+    ])
+    func whatIsNone(text: String) { #expect(read(text) == nil) }
+
+    @Test func whatIsNotUTF8() { #expect(JSON([0x22, 0xC3, 0x28, 0x22]) == nil) }
+
+    /// Whatever comes: an answer, and no trap.
+    @Test func anyBytes() {
+        var random = SystemRandomNumberGenerator()
+        let pieces = Array("{}[]\",:\\u0019.eE-+truefalsn d8\n".utf8)
+        for _ in 0..<20_000 {
+            let count = Int.random(in: 0...30, using: &random)
+            _ = JSON((0..<count).map { _ in pieces.randomElement(using: &random) ?? 0 })
+        }
+    }
+}
