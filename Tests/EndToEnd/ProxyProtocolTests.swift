@@ -1,3 +1,4 @@
+import EventLoop
 import Testing
 
 extension EndToEndTests {
@@ -48,6 +49,32 @@ extension EndToEndTests {
             }
 
             #expect(answers == [[0x20, 2, 0, 5], [0x20, 2, 0, 0]])
+        }
+
+        /// Connections that say nothing take places, and only for as long as CONNECT may take.
+        @Test(arguments: ["proxy_protocol = 2", "transport = \"auto\"", "transport = \"websocket\""])
+        func silentConnectionsCountAndEnd(setting: String) throws {
+            let scenario = try Scenario()
+            defer { scenario.end() }
+            let port = try Ports.free()
+            let roostd = try Roostd(
+                scenario,
+                WebSocketTests.listener(
+                    port, "\(setting)\nmax_connections = 2\nlimits = { connect_timeout = \"5s\" }"))
+            try roostd.start()
+            let endpoint = Endpoint.tcp(host: "127.0.0.1", port: port)
+
+            let silent = (0..<2).map { _ in RawPeer(scenario, to: endpoint) }
+            try scenario.wait("the connections") { silent.allSatisfy(\.isConnected) }
+            let third = RawPeer(scenario, to: endpoint)
+            try scenario.wait("the third to be refused") { third.isClosed }
+            #expect(roostd.log.contains("refused, max_connections reached"))
+            try scenario.wait("the silent ones to be closed") { silent.allSatisfy(\.isClosed) }
+            let late = RawPeer(scenario, to: endpoint)
+            try scenario.wait("room for another") { late.isConnected && !late.isClosed }
+
+            #expect(roostd.log.contains("within the connect timeout"))
+            #expect(try roostd.stop() == 0)
         }
     }
 }
