@@ -28,7 +28,7 @@ struct AccessList: Sendable {
                 case "pattern":
                     patterns.append(try Self.rule(rest))
                 default:
-                    throw Problem(text: "\"\(text(word))\" is none of user, topic, pattern")
+                    throw Problem(text: "\(shown(word)) is none of user, topic, pattern")
                 }
             } catch {
                 problems.append(FileProblem(path, line: number, error.text))
@@ -58,7 +58,7 @@ struct AccessList: Sendable {
         default:
             throw Problem(
                 text:
-                    "\"\(text(first))\" is none of read, write, readwrite, deny (a topic with blanks needs one in front)"
+                    "\(shown(first)) is none of read, write, readwrite, deny (a topic with blanks needs one in front)"
             )
         }
     }
@@ -68,7 +68,7 @@ struct AccessList: Sendable {
             guard let filter = try? TopicFilter(bytes) else { return false }
             return !filter.isShared
         }
-        guard isFilter else { throw Problem(text: "\"\(text(filter))\" is not a topic filter") }
+        guard isFilter else { throw Problem(text: "\(shown(filter)) is not a topic filter") }
         return AccessRule(kind, filter)
     }
 

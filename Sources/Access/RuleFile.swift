@@ -57,4 +57,10 @@ extension ArraySlice<UInt8> {
     var isText: Bool { !contains(0) && String(validating: self, as: UTF8.self) != nil }
 }
 
+/// A piece of a file as it may stand in a message: the file may be another than was meant, and not even text.
+func shown(_ bytes: ArraySlice<UInt8>) -> String {
+    let isShort = bytes.count <= 60 && !bytes.contains { $0 < 0x20 || $0 == 0x7F }
+    return isShort && bytes.isText ? "\"\(text(bytes))\"" : "what stands here"
+}
+
 func text(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }

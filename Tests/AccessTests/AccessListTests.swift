@@ -94,6 +94,17 @@ import Testing
         #expect(problem.hasPrefix("conf/acl:4: ") && problem.contains(what), "\(problem)")
     }
 
+    /// acl_file may name another file than was meant: what can't be shown isn't.
+    @Test func whatIsNoTextIsNotRepeated() {
+        let word = String(repeating: "x", count: 70)
+        let list = AccessList(Array("\u{1B}[2J\n\(word)\ntopic a\u{7}#\n".utf8) + [0xFF, 0xFE], path: "acl")
+
+        #expect(list.problems.count == 4)
+        for problem in list.problems {
+            #expect(problem.text.hasPrefix("what stands here is n") && !problem.text.contains("xx"), "\(problem)")
+        }
+    }
+
     // MARK: Subscribing
 
     @Test(arguments: [

@@ -155,6 +155,34 @@ extension EndToEndTests {
             #expect(text.split(separator: "\n").contains { $0.hasPrefix("app") && $0.contains("alice") }, "\(text)")
         }
 
+        @Test func usersHaveLimitsOfTheirOwn() throws {
+            let scenario = try Scenario()
+            defer { scenario.end() }
+            let passwords = try Self.passwords(scenario)
+            func settings(_ limits: String) -> String {
+                "[access]\npassword_file = \"\(passwords)\"\n[[access.user]]\nname = \"alice\"\n"
+                    + "subscribe = [\"#\", \"$SYS/#\"]\n\(limits)\n"
+            }
+            let roostd = try Roostd(scenario, settings("limits = { qos = 0 }"))
+            try roostd.start()
+            let words = ["-t", "a", "-q", "1", "-V", "mqttv5"] + Self.login("alice")
+            let limited = try scenario.subscribe(words, to: roostd.port, name: "limited")
+            #expect(limited.output.contains("Subscribed (mid: 1): 0"), "\(limited.output)")
+
+            try roostd.configure(settings(""))
+            _ = try scenario.run(Programs.roost, ["reload", "--socket", roostd.data + "/admin.sock"])
+            let free = try scenario.subscribe(words, to: roostd.port, name: "free")
+            #expect(free.output.contains("Subscribed (mid: 1): 1"), "\(free.output)")
+
+            let counts = try scenario.subscribe(
+                ["-t", "$SYS/broker/access/#", "-v"] + Self.login("alice"), to: roostd.port, name: "counts")
+            try scenario.wait("the counts") {
+                counts.output.contains("$SYS/broker/access/authentication/failed 0")
+                    && counts.output.contains("$SYS/broker/access/publish/denied 0")
+                    && counts.output.contains("$SYS/broker/access/subscribe/denied 0")
+            }
+        }
+
         // MARK: Problems
 
         @Test func badLinesAreNamedBeforeAnythingListens() throws {
