@@ -110,7 +110,7 @@ import Testing
     func peekLeavesOutWhatWillNeverBeSent(_ memoryBytes: Int) throws {
         let node = try Node(directory.path, options: LogOptions(memoryBytes: memoryBytes))
         for number in 1...3 { node.publish("plant/\(number)", String(repeating: "x", count: 2000)) }
-        node.pass(.seconds(5))
+        node.pass(.milliseconds(500))
         #expect((node.log.meter.bytes < 1000) == (memoryBytes == 1000))
         node.queues[0].refuse(node.queues[0].stream.numbering, number: 2)
 

@@ -37,11 +37,15 @@ struct WithdrawingTests {
     private func routed(_ node: Node) throws -> [String] {
         let queue = try #require(node.queues["up/all"])
         var payloads: [String] = []
-        while case .message(let queued) = queue.peek() {
-            payloads.append(String(decoding: queued.message.payload, as: UTF8.self))
-            queue.advance()
+        while true {
+            switch queue.peek() {
+            case .message(let queued):
+                payloads.append(String(decoding: queued.message.payload, as: UTF8.self))
+                queue.advance()
+            case .loading: node.run()
+            case .empty: return payloads
+            }
         }
-        return payloads
     }
 
     @Test func onMQTT5ItIsRefusedAndNobodyGetsIt() throws {
