@@ -101,7 +101,7 @@ extension EndToEndTests {
                 _ = try scenario.run("openssl", ["pkey", "-in", own, "-pubout", "-out", shown])
             }
             func token(_ claims: String, key: String? = nil) throws -> String {
-                let script = Programs.package + "/Tests/EndToEnd/Scripts/token.py"
+                let script = Programs.package + "/Tests/EndToEnd/Scripts/json_web_token.py"
                 let text = try scenario.run(
                     Programs.python ?? "python3", [script, algorithm, key ?? own, claims], name: "token")
                 return String(text.split(separator: "\n").last ?? "")

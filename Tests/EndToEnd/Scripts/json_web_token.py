@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes a JSON Web Token: token.py ALGORITHM KEYFILE CLAIMS. hmac for HS256, openssl's command for RS256 and ES256."""
+"""Makes a JSON Web Token: json_web_token.py ALGORITHM KEYFILE CLAIMS. hmac for HS256, openssl's command for RS256 and ES256."""
 import base64
 import hashlib
 import hmac
