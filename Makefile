@@ -70,7 +70,7 @@ store-bench: build ## build what measures the store by itself
 
 bench: store-bench ## measure beside mosquitto, and write Benchmarks/RESULTS.md
 	@$(call install,$(BENCH_PACKAGES))
-	@echo "roost: measuring; keep the machine quiet for twelve minutes"
+	@echo "roost: measuring; keep the machine quiet for fourteen minutes"
 	@Benchmarks/run
 
 soak: build ## an hour on a link that comes and goes: what grows, what is lost (MINUTES=60)
