@@ -1,7 +1,10 @@
 import CSQLite
 
-/// A checkpoint in large pieces. SQLite reads each page from the log and writes it to the database by itself, which with pages
-/// of a kilobyte is a tenth of the time of all storing; most of them are neighbours in both files.
+/// A checkpoint reads the log in large pieces. SQLite reads each page by itself, which with pages of a kilobyte takes many calls;
+/// most of them are neighbours.
+///
+/// The pages are written one by one, as SQLite does it: gathered as well, they saved a little time, and in the simulation a full
+/// disk and a power loss behind it left a database that was damaged.
 extension OpenFile {
     /// What was read of the log in one piece, for the reads to come.
     struct ReadWindow {
@@ -13,12 +16,6 @@ extension OpenFile {
         /// Where the read before ended.
         var end: Int64 = 0
     }
-
-    /// Small, since the kernel keeps in one piece what was written at once, and counts all of it as written again when a part
-    /// is.
-    static let checkpointCapacity = 16 << 10
-
-    // MARK: Reading the log
 
     static func readAhead(of log: File, _ reads: Bool) {
         guard let open = OpenFile(log), open.state.pointee.gathered != nil else { return }
@@ -50,42 +47,5 @@ extension OpenFile {
         }
         buffer.copyMemory(from: window.memory + Int(offset - window.start), byteCount: amount)
         return SQLITE_OK
-    }
-
-    // MARK: Writing the database
-
-    func control(_ operation: Int32, _ argument: UnsafeMutableRawPointer?) -> Int32 {
-        if state.pointee.isSealed {
-            if operation == SQLITE_FCNTL_CKPT_START { beginCheckpoint() }
-            if operation == SQLITE_FCNTL_CKPT_DONE { endCheckpoint() }
-        }
-        return beneath.pointee.xFileControl(file, operation, argument)
-    }
-
-    /// Pages may be gathered where the database is synced before anybody is told of them, and what went wrong can still be
-    /// said: true of a checkpoint of the whole log, at whose end SQLite cuts the file to its size and syncs it. One that readers
-    /// keep from the log's end does neither.
-    private func beginCheckpoint() {
-        state.pointee.failure = SQLITE_OK
-        guard state.pointee.gathered == nil, takesWholeLog else { return }
-        state.pointee.gathered = .allocate(byteCount: Self.checkpointCapacity, alignment: 16)
-    }
-
-    private func endCheckpoint() {
-        guard let gathered = state.pointee.gathered else { return }
-        state.pointee.failure = writeGathered()
-        state.pointee.gathered = nil
-        gathered.deallocate()
-    }
-
-    /// The wal-index says how many frames there are, and how many the checkpoint has set out to move
-    /// (https://www.sqlite.org/walformat.html#the_wal_index_file_format: mxFrame, nBackfillAttempted).
-    private var takesWholeLog: Bool {
-        var region: UnsafeMutableRawPointer?
-        let code = withUnsafeMutablePointer(to: &region) { target in
-            beneath.pointee.xShmMap?(file, 0, 32 << 10, 0, target) ?? SQLITE_IOERR
-        }
-        guard code == SQLITE_OK, let region else { return false }
-        return region.load(fromByteOffset: 16, as: UInt32.self) == region.load(fromByteOffset: 128, as: UInt32.self)
     }
 }

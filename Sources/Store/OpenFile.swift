@@ -23,16 +23,13 @@ struct OpenFile {
         var length: Int64 = 0
         /// There was room for `ahead` when it was last asked for.
         var extends = true
-        /// During a checkpoint, of the log: what is read of it in one piece.
+        /// During a checkpoint: what is read of the log in one piece.
         var window: ReadWindow?
-        /// ... of the database: what came of writing what was gathered.
-        var failure = SQLITE_OK
     }
 
     /// The commit of some hundred small messages; only what is touched takes memory. SQLite's own VFS takes no more than
     /// 128 KiB less one byte at a time (`seekAndWriteFd` in its os_unix.c), and calls the disk full where it is given more.
-    private static let logCapacity = 124 << 10
-    private var capacity: Int { state.pointee.isSealed ? Self.checkpointCapacity : Self.logCapacity }
+    private static let capacity = 124 << 10
 
     /// Zeros written behind what makes a log longer. A sync of a file that has grown writes the file system's journal too, a
     /// third to a half of its time and 8 KiB or more of flash (docs/performance.md): so it grows at one commit of many. SQLite
@@ -76,7 +73,7 @@ struct OpenFile {
     /// next sync: true of `synchronous = FULL`, where SQLite tells others of frames once they are synced.
     static func gatherWrites(of log: File) {
         guard let open = OpenFile(log), open.state.pointee.gathered == nil else { return }
-        open.state.pointee.gathered = .allocate(byteCount: logCapacity, alignment: 16)
+        open.state.pointee.gathered = .allocate(byteCount: capacity, alignment: 16)
         _ = open.beneath.pointee.xFileSize(log, &open.state.pointee.length)
     }
 
@@ -111,25 +108,25 @@ struct OpenFile {
         }
         guard let gathered = state.pointee.gathered else { return beneath.pointee.xWrite(file, buffer, amount, offset) }
         let count = state.pointee.count
-        if offset != state.pointee.start + Int64(count) || count + Int(amount) > capacity {
+        if offset != state.pointee.start + Int64(count) || count + Int(amount) > Self.capacity {
             let code = writeGathered()
             guard code == SQLITE_OK else { return code }
             state.pointee.start = offset
         }
-        guard amount <= capacity else { return beneath.pointee.xWrite(file, buffer, amount, offset) }
+        guard amount <= Self.capacity else { return beneath.pointee.xWrite(file, buffer, amount, offset) }
         (gathered + state.pointee.count).copyMemory(from: buffer, byteCount: Int(amount))
         state.pointee.count += Int(amount)
         return SQLITE_OK
     }
 
     /// What could not be written is not tried again: SQLite gives the transaction up.
-    func writeGathered() -> Int32 {
+    private func writeGathered() -> Int32 {
         let (count, start) = (state.pointee.count, state.pointee.start)
         guard count > 0, let gathered = state.pointee.gathered else { return SQLITE_OK }
         state.pointee.count = 0
         let code = beneath.pointee.xWrite(file, gathered, Int32(count), start)
         let end = start + Int64(count)
-        if code == SQLITE_OK, !state.pointee.isSealed, end > state.pointee.length {
+        if code == SQLITE_OK, end > state.pointee.length {
             state.pointee.length = end
             extend()
         }
@@ -159,7 +156,7 @@ struct OpenFile {
 
     /// Calls the base's `method` once everything gathered is written.
     private func after(_ method: (UnsafePointer<sqlite3_io_methods>) -> Int32) -> Int32 {
-        let code = state.pointee.failure == SQLITE_OK ? writeGathered() : state.pointee.failure
+        let code = writeGathered()
         return code == SQLITE_OK ? method(beneath) : code
     }
 
@@ -202,7 +199,6 @@ struct OpenFile {
             own.xWrite = { OpenFile($0)?.write($1, $2, $3) ?? SQLITE_IOERR }
             own.xSync = { file, flags in OpenFile(file)?.after { $0.pointee.xSync(file, flags) } ?? SQLITE_IOERR }
             own.xTruncate = { OpenFile($0)?.truncate(to: $1) ?? SQLITE_IOERR }
-            own.xFileControl = { OpenFile($0)?.control($1, $2) ?? SQLITE_IOERR }
             own.xFileSize = { file, size in OpenFile(file)?.after { $0.pointee.xFileSize(file, size) } ?? SQLITE_IOERR }
             let made = UnsafeMutablePointer<Methods>.allocate(capacity: 1)
             made.initialize(to: Methods(own: own, beneath: beneath, statePlace: key.statePlace))
