@@ -21,8 +21,6 @@ struct OpenFile {
         var count = 0
         /// Bytes that the file has, as far as what is gathered goes.
         var length: Int64 = 0
-        /// There was room for `ahead` when it was last asked for.
-        var extends = true
         /// During a checkpoint: what is read of the log in one piece.
         var window: ReadWindow?
     }
@@ -30,12 +28,6 @@ struct OpenFile {
     /// The commit of some hundred small messages; only what is touched takes memory. SQLite's own VFS takes no more than
     /// 128 KiB less one byte at a time (`seekAndWriteFd` in its os_unix.c), and calls the disk full where it is given more.
     private static let capacity = 124 << 10
-
-    /// Zeros written behind what makes a log longer. A sync of a file that has grown writes the file system's journal too, a
-    /// third to a half of its time and 8 KiB or more of flash (docs/performance.md): so it grows at one commit of many. SQLite
-    /// takes a frame of zeros for the end of the log.
-    private static let ahead: Int64 = 64 << 10
-    private static let zeros = [UInt8](repeating: 0, count: 4096)
 
     /// Bytes that SQLite is to allocate for a file whose base VFS wants `base`.
     static func size(over base: Int32) -> Int32 { Int32(place(over: base) + MemoryLayout<State>.stride) }
@@ -125,27 +117,8 @@ struct OpenFile {
         guard count > 0, let gathered = state.pointee.gathered else { return SQLITE_OK }
         state.pointee.count = 0
         let code = beneath.pointee.xWrite(file, gathered, Int32(count), start)
-        let end = start + Int64(count)
-        if code == SQLITE_OK, end > state.pointee.length {
-            state.pointee.length = end
-            extend()
-        }
+        if code == SQLITE_OK { state.pointee.length = max(state.pointee.length, start + Int64(count)) }
         return code
-    }
-
-    /// Writes the zeros that no sync has to wait for later. In pages: the kernel keeps in one piece what was written at once,
-    /// and counts all of it as written again when a part is.
-    private func extend() {
-        let page: Int64 = 4096
-        let end = (state.pointee.length + Self.ahead) & ~(page - 1)
-        while state.pointee.extends, state.pointee.length < end {
-            let count = page - state.pointee.length & (page - 1)
-            guard beneath.pointee.xWrite(file, Self.zeros, Int32(count), state.pointee.length) == SQLITE_OK else {
-                state.pointee.extends = false
-                return
-            }
-            state.pointee.length += count
-        }
     }
 
     private func truncate(to size: Int64) -> Int32 {
