@@ -11,6 +11,8 @@ extension OpenFile {
         static let capacity = 32 << 10
 
         var memory: UnsafeMutableRawPointer
+        /// Bytes that the log has: nothing is written to it meanwhile.
+        var length: Int64
         var start: Int64 = 0
         var count = 0
         /// Where the read before ended.
@@ -20,8 +22,10 @@ extension OpenFile {
     static func readAhead(of log: File, _ reads: Bool) {
         guard let open = OpenFile(log), open.state.pointee.gathered != nil else { return }
         open.endReadingAhead()
-        guard reads else { return }
-        open.state.pointee.window = ReadWindow(memory: .allocate(byteCount: ReadWindow.capacity, alignment: 16))
+        var length: Int64 = 0
+        guard reads, open.beneath.pointee.xFileSize(log, &length) == SQLITE_OK else { return }
+        open.state.pointee.window = ReadWindow(
+            memory: .allocate(byteCount: ReadWindow.capacity, alignment: 16), length: length)
     }
 
     func endReadingAhead() {
@@ -37,7 +41,7 @@ extension OpenFile {
         let goesOn = offset == window.end + frameHeader
         window.end = offset + Int64(amount)
         if goesOn, offset < window.start || window.end > window.start + Int64(window.count) {
-            let count = min(Int64(ReadWindow.capacity), state.pointee.length - offset)
+            let count = min(Int64(ReadWindow.capacity), window.length - offset)
             let code = beneath.pointee.xRead(file, window.memory, Int32(max(count, 0)), offset)
             window.start = offset
             window.count = code == SQLITE_OK ? Int(count) : 0

@@ -19,8 +19,6 @@ struct OpenFile {
         var gathered: UnsafeMutableRawPointer?
         var start: Int64 = 0
         var count = 0
-        /// Bytes that the file has, as far as what is gathered goes.
-        var length: Int64 = 0
         /// During a checkpoint: what is read of the log in one piece.
         var window: ReadWindow?
     }
@@ -66,7 +64,6 @@ struct OpenFile {
     static func gatherWrites(of log: File) {
         guard let open = OpenFile(log), open.state.pointee.gathered == nil else { return }
         open.state.pointee.gathered = .allocate(byteCount: capacity, alignment: 16)
-        _ = open.beneath.pointee.xFileSize(log, &open.state.pointee.length)
     }
 
     // MARK: What SQLite calls
@@ -114,17 +111,9 @@ struct OpenFile {
     /// What could not be written is not tried again: SQLite gives the transaction up.
     private func writeGathered() -> Int32 {
         let (count, start) = (state.pointee.count, state.pointee.start)
-        guard count > 0, let gathered = state.pointee.gathered else { return SQLITE_OK }
+        guard count > 0 else { return SQLITE_OK }
         state.pointee.count = 0
-        let code = beneath.pointee.xWrite(file, gathered, Int32(count), start)
-        if code == SQLITE_OK { state.pointee.length = max(state.pointee.length, start + Int64(count)) }
-        return code
-    }
-
-    private func truncate(to size: Int64) -> Int32 {
-        let code = after { $0.pointee.xTruncate(file, size) }
-        if code == SQLITE_OK { state.pointee.length = min(state.pointee.length, size) }
-        return code
+        return beneath.pointee.xWrite(file, state.pointee.gathered, Int32(count), start)
     }
 
     /// Calls the base's `method` once everything gathered is written.
@@ -171,7 +160,7 @@ struct OpenFile {
             own.xRead = { OpenFile($0)?.read($1, $2, $3) ?? SQLITE_IOERR }
             own.xWrite = { OpenFile($0)?.write($1, $2, $3) ?? SQLITE_IOERR }
             own.xSync = { file, flags in OpenFile(file)?.after { $0.pointee.xSync(file, flags) } ?? SQLITE_IOERR }
-            own.xTruncate = { OpenFile($0)?.truncate(to: $1) ?? SQLITE_IOERR }
+            own.xTruncate = { file, size in OpenFile(file)?.after { $0.pointee.xTruncate(file, size) } ?? SQLITE_IOERR }
             own.xFileSize = { file, size in OpenFile(file)?.after { $0.pointee.xFileSize(file, size) } ?? SQLITE_IOERR }
             let made = UnsafeMutablePointer<Methods>.allocate(capacity: 1)
             made.initialize(to: Methods(own: own, beneath: beneath, statePlace: key.statePlace))
