@@ -1,4 +1,5 @@
 import COpenSSL
+import EventLoop
 
 /// A password's hash as mosquitto_passwd writes it: `$7$iterations$salt$hash` is PBKDF2 with HMAC-SHA-512,
 /// `$6$salt$hash` one SHA-512 of password and salt; salt and hash in base 64.

@@ -1,3 +1,4 @@
+import EventLoop
 import MQTT
 
 /// `access.jwt`: which JSON Web Tokens (RFC 7519) let a client in, and what of them means what.

@@ -1,4 +1,5 @@
 import COpenSSL
+import EventLoop
 
 @testable import Access
 

@@ -1,4 +1,5 @@
 import COpenSSL
+import EventLoop
 import Testing
 
 @testable import Access

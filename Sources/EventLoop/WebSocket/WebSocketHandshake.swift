@@ -9,7 +9,7 @@ enum WebSocketHandshake {
     /// What the server answers to a key (§4.2.2).
     static func accept(for key: String) -> String {
         let digest = SHA1.digest(Array("\(key)258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8))
-        return digest.withUnsafeBytes { Base64.encode($0) }
+        return Base64.encode(digest)
     }
 }
 
@@ -45,7 +45,7 @@ extension WebSocketHandshake {
             throw HTTPError(.upgradeRequired, "Sec-WebSocket-Version is \(asked): 13 is spoken here")
         }
         let keys = head.values("sec-websocket-key")
-        guard keys.count == 1, isKey(keys[0]) else {
+        guard keys.count == 1, Base64.decode(keys[0].utf8)?.count == 16 else {
             throw .bad("Sec-WebSocket-Key is missing, or not 16 bytes in Base64")
         }
         let offered = head.members("sec-websocket-protocol")
@@ -85,13 +85,6 @@ extension WebSocketHandshake {
             \r
             \(isHead ? "" : body)
             """.utf8)
-    }
-
-    /// 16 bytes in Base64: 22 digits, the last of which holds four bits of nothing, and padding.
-    private static func isKey(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        return bytes.count == 24 && bytes[22...].allSatisfy { $0 == UInt8(ascii: "=") }
-            && bytes[..<21].allSatisfy { Base64.isDigit($0) } && "AQgw".utf8.contains(bytes[21])
     }
 
     /// What comes first on a listener for WebSocket and is no HTTP, in words for whoever reads the log; nil: it may be.

@@ -26,7 +26,7 @@ public struct WebSocketRequest: Equatable, Sendable {
     /// 16 random bytes (RFC 6455 §4.1).
     static func key() -> String {
         let bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
-        return bytes.withUnsafeBytes { Base64.encode($0) }
+        return Base64.encode(bytes)
     }
 
     func encode(key: String) -> [UInt8] {

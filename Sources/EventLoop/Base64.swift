@@ -1,6 +1,30 @@
-/// Base 64 (RFC 4648), strict: what isn't canonical is nil.
-enum Base64 {
-    static func decode(_ text: some Sequence<UInt8>, isURL: Bool = false) -> [UInt8]? {
+/// Base 64 (RFC 4648).
+public enum Base64 {
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    public static func encode(_ bytes: [UInt8]) -> String { bytes.withUnsafeBytes { encode($0) } }
+
+    /// With padding (§4).
+    public static func encode(_ bytes: UnsafeRawBufferPointer) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        var index = 0
+        while index < bytes.count {
+            let left = min(bytes.count - index, 3)
+            var group = UInt32(bytes[index]) << 16
+            if left > 1 { group |= UInt32(bytes[index + 1]) << 8 }
+            if left > 2 { group |= UInt32(bytes[index + 2]) }
+            for place in 0..<4 {
+                let sextet = Int(group >> UInt32(18 - 6 * place) & 63)
+                text.append(place <= left ? alphabet[sextet] : UInt8(ascii: "="))
+            }
+            index += 3
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Strict: what isn't canonical is nil. With `isURL` the alphabet is that of §5, without padding.
+    public static func decode(_ text: some Sequence<UInt8>, isURL: Bool = false) -> [UInt8]? {
         var digits: [UInt8] = []
         var padding = 0
         for byte in text {
@@ -27,26 +51,6 @@ enum Base64 {
         guard bits & ((1 << UInt32(count)) - 1) == 0 else { return nil }
         return bytes
     }
-
-    static func encode(_ bytes: [UInt8]) -> String {
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var bits: UInt32 = 0
-            for byte in group { bits = bits << 8 | UInt32(byte) }
-            bits <<= UInt32(8 * (3 - group.count))
-            for place in 0..<4 {
-                guard place <= group.count else {
-                    text.append(UInt8(ascii: "="))
-                    continue
-                }
-                text.append(alphabet[Int(bits >> UInt32(18 - 6 * place)) & 63])
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
-
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     private static func digit(_ byte: UInt8, _ isURL: Bool) -> UInt8? {
         switch byte {
