@@ -1,6 +1,1 @@
-/// What went wrong in a test, with what a person needs to look into it.
-struct Failure: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) { self.description = description }
-}
+../../EndToEnd/Support/Failure.swift
