@@ -144,7 +144,7 @@ public final class Database {
                 try SQLiteFile.rewriteWAL(of: filePath, vfs: options.vfs)
             }
             walBytes = SQLiteFile.sizeOfWAL(of: filePath, vfs: options.vfs)
-            connection.walFrames = max(0, walBytes - 32) / (pageBytes + 24)
+            connection.walFrames = StoreVFS.framesInLog(of: connection.handle)
             walIsDone = false
         }
     }

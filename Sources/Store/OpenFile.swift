@@ -19,13 +19,26 @@ struct OpenFile {
         var gathered: UnsafeMutableRawPointer?
         var start: Int64 = 0
         var count = 0
-        /// During a checkpoint: what is read of the log in one piece.
+        /// Bytes that the file has, as far as what is gathered goes.
+        var length: Int64 = 0
+        /// There was room for `ahead` when it was last asked for.
+        var extends = true
+        /// During a checkpoint, of the log: what is read of it in one piece.
         var window: ReadWindow?
+        /// ... of the database: what came of writing what was gathered.
+        var failure = SQLITE_OK
     }
 
     /// The commit of some hundred small messages; only what is touched takes memory. SQLite's own VFS takes no more than
     /// 128 KiB less one byte at a time (`seekAndWriteFd` in its os_unix.c), and calls the disk full where it is given more.
-    private static let capacity = 124 << 10
+    private static let logCapacity = 124 << 10
+    private var capacity: Int { state.pointee.isSealed ? Self.checkpointCapacity : Self.logCapacity }
+
+    /// Zeros written behind what makes a log longer. A sync of a file that has grown writes the file system's journal too, a
+    /// third to a half of its time and 8 KiB or more of flash (docs/performance.md): so it grows at one commit of many. SQLite
+    /// takes a frame of zeros for the end of the log.
+    private static let ahead: Int64 = 64 << 10
+    private static let zeros = [UInt8](repeating: 0, count: 4096)
 
     /// Bytes that SQLite is to allocate for a file whose base VFS wants `base`.
     static func size(over base: Int32) -> Int32 { Int32(place(over: base) + MemoryLayout<State>.stride) }
@@ -63,7 +76,8 @@ struct OpenFile {
     /// next sync: true of `synchronous = FULL`, where SQLite tells others of frames once they are synced.
     static func gatherWrites(of log: File) {
         guard let open = OpenFile(log), open.state.pointee.gathered == nil else { return }
-        open.state.pointee.gathered = .allocate(byteCount: capacity, alignment: 16)
+        open.state.pointee.gathered = .allocate(byteCount: logCapacity, alignment: 16)
+        _ = open.beneath.pointee.xFileSize(log, &open.state.pointee.length)
     }
 
     // MARK: What SQLite calls
@@ -97,28 +111,58 @@ struct OpenFile {
         }
         guard let gathered = state.pointee.gathered else { return beneath.pointee.xWrite(file, buffer, amount, offset) }
         let count = state.pointee.count
-        if offset != state.pointee.start + Int64(count) || count + Int(amount) > Self.capacity {
+        if offset != state.pointee.start + Int64(count) || count + Int(amount) > capacity {
             let code = writeGathered()
             guard code == SQLITE_OK else { return code }
             state.pointee.start = offset
         }
-        guard amount <= Self.capacity else { return beneath.pointee.xWrite(file, buffer, amount, offset) }
+        guard amount <= capacity else { return beneath.pointee.xWrite(file, buffer, amount, offset) }
         (gathered + state.pointee.count).copyMemory(from: buffer, byteCount: Int(amount))
         state.pointee.count += Int(amount)
         return SQLITE_OK
     }
 
     /// What could not be written is not tried again: SQLite gives the transaction up.
-    private func writeGathered() -> Int32 {
+    func writeGathered() -> Int32 {
         let (count, start) = (state.pointee.count, state.pointee.start)
-        guard count > 0 else { return SQLITE_OK }
+        guard count > 0, let gathered = state.pointee.gathered else { return SQLITE_OK }
         state.pointee.count = 0
-        return beneath.pointee.xWrite(file, state.pointee.gathered, Int32(count), start)
+        let code = beneath.pointee.xWrite(file, gathered, Int32(count), start)
+        let end = start + Int64(count)
+        if code == SQLITE_OK, !state.pointee.isSealed, end > state.pointee.length {
+            state.pointee.length = end
+            // Not behind the header: SQLite syncs that by itself before any frame, since until then the medium may have the log
+            // of before, whole, which is harmless. Zeros over a part of it would leave the beginning of it alone to be found
+            // after a power loss, and old pages to be taken for new ones.
+            if start > 0 { extend() }
+        }
+        return code
+    }
+
+    /// Writes the zeros that no sync has to wait for later. In pages: the kernel keeps in one piece what was written at once,
+    /// and counts all of it as written again when a part is.
+    private func extend() {
+        let page: Int64 = 4096
+        let end = (state.pointee.length + Self.ahead) & ~(page - 1)
+        while state.pointee.extends, state.pointee.length < end {
+            let count = page - state.pointee.length & (page - 1)
+            guard beneath.pointee.xWrite(file, Self.zeros, Int32(count), state.pointee.length) == SQLITE_OK else {
+                state.pointee.extends = false
+                return
+            }
+            state.pointee.length += count
+        }
+    }
+
+    private func truncate(to size: Int64) -> Int32 {
+        let code = after { $0.pointee.xTruncate(file, size) }
+        if code == SQLITE_OK { state.pointee.length = min(state.pointee.length, size) }
+        return code
     }
 
     /// Calls the base's `method` once everything gathered is written.
     private func after(_ method: (UnsafePointer<sqlite3_io_methods>) -> Int32) -> Int32 {
-        let code = writeGathered()
+        let code = state.pointee.failure == SQLITE_OK ? writeGathered() : state.pointee.failure
         return code == SQLITE_OK ? method(beneath) : code
     }
 
@@ -160,7 +204,8 @@ struct OpenFile {
             own.xRead = { OpenFile($0)?.read($1, $2, $3) ?? SQLITE_IOERR }
             own.xWrite = { OpenFile($0)?.write($1, $2, $3) ?? SQLITE_IOERR }
             own.xSync = { file, flags in OpenFile(file)?.after { $0.pointee.xSync(file, flags) } ?? SQLITE_IOERR }
-            own.xTruncate = { file, size in OpenFile(file)?.after { $0.pointee.xTruncate(file, size) } ?? SQLITE_IOERR }
+            own.xTruncate = { OpenFile($0)?.truncate(to: $1) ?? SQLITE_IOERR }
+            own.xFileControl = { OpenFile($0)?.control($1, $2) ?? SQLITE_IOERR }
             own.xFileSize = { file, size in OpenFile(file)?.after { $0.pointee.xFileSize(file, size) } ?? SQLITE_IOERR }
             let made = UnsafeMutablePointer<Methods>.allocate(capacity: 1)
             made.initialize(to: Methods(own: own, beneath: beneath, statePlace: key.statePlace))

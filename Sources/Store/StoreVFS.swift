@@ -28,6 +28,13 @@ enum StoreVFS {
         if let log = log(of: database) { OpenFile.readAhead(of: log, reads) }
     }
 
+    /// Frames in the write-ahead log of `database` that count: behind them its file may have zeros, or what a failed commit left.
+    static func framesInLog(of database: OpaquePointer?) -> Int {
+        var file: OpenFile.File?
+        sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER, &file)
+        return file.flatMap(OpenFile.framesInLog)?.all ?? 0
+    }
+
     private static func log(of database: OpaquePointer?) -> OpenFile.File? {
         var log: UnsafeMutablePointer<sqlite3_file>?
         sqlite3_file_control(database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log)
