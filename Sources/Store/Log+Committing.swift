@@ -10,6 +10,12 @@ extension Log {
         askForGroup()
     }
 
+    /// Commits all that was put off with this tick's group; `then` runs when it is on disk.
+    func commitPutOff(then action: @escaping () -> Void) {
+        takesPutOff = true
+        commit([], then: action)
+    }
+
     /// What the stream holds unwritten goes to the writer with this tick's group.
     public func commitStream(_ stream: LogStream) { if stream.hasUnsubmitted { commitSoon(stream) } }
 
@@ -173,9 +179,12 @@ extension Log {
         takeTiedStreams()
         noteTime()
         // A change never overtakes one that was put off; and what a route has let go of is on disk with what it kept.
-        if !dueChanges.isEmpty || dueStreams.contains(where: { routeQueues[ObjectIdentifier($0)]?.isDirty == true }) {
+        if takesPutOff || !dueChanges.isEmpty
+            || dueStreams.contains(where: { routeQueues[ObjectIdentifier($0)]?.isDirty == true })
+        {
             takeLazyChanges()
         }
+        takesPutOff = false
         lastGroup += 1
         var group = Group(number: lastGroup, streams: [], parts: dueParts, held: dueHeld, actions: dueActions)
         var records: [Change] = []

@@ -75,6 +75,8 @@ public final class Log {
     var dueChanges: [Change] = []
     var dueParts: [Message] = []
     var dueActions: [() -> Void] = []
+    /// What was put off goes with the next group.
+    var takesPutOff = false
     var dueRetained: [[UInt8]: RetainedRecord?] = [:]
     var dueHeld: [Message] = []
     /// Retained messages nobody waits for go with the next group; without one, by the commit timer.

@@ -39,7 +39,7 @@ extension RouteQueue {
     /// that nothing is known of it.
     func answerLostWaits(_ numbers: ClosedRange<UInt64>) {
         for number in waits.filter({ numbers.contains($0.key) && !$0.value.wasSent }).keys.sorted() {
-            answer(number, .quotaExceeded)
+            answerLost(number)
         }
     }
 
@@ -55,7 +55,16 @@ extension RouteQueue {
 
     private func withdraw(_ number: UInt64) {
         let now = log.clock.now
-        lose(current, number...number, .withdrawn, from: now, to: now, answer: .quotaExceeded)
+        lose(current, number...number, .withdrawn, from: now, to: now)
+    }
+
+    /// Its publisher hears of it once the disk has forgotten the message: after a power loss it would go all the same.
+    private func answerLost(_ number: UInt64) {
+        guard let wait = waits.removeValue(forKey: number) else { return }
+        let answer = { wait.waiter.messageIsSettled(ticket: wait.ticket, reason: .quotaExceeded) }
+        // A failing disk may not do so for long.
+        let waitsForDisk = number < current.stream.submittedBelow && log.failure == nil
+        if waitsForDisk { log.commitPutOff(then: answer) } else { answer() }
     }
 
     private func armWaitTimer() {

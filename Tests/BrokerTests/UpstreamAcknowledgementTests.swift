@@ -128,6 +128,25 @@ struct UpstreamAcknowledgementTests {
         #expect(publisher.takeAcknowledgements().map(\.reason) == [.success])
     }
 
+    /// Else a power loss would bring it back, and it would reach the far end after all.
+    @Test(arguments: [QoS.atLeastOnce, .exactlyOnce])
+    func whatIsOnDiskIsRefusedOnceItIsGoneFromThere(qos: QoS) throws {
+        link(.healthy)
+        let publisher = try node.client("publisher", expiry: 3600)
+        publisher.publish("t", "1", qos)
+        node.run()
+        link(.doubt)
+        #expect(node.log.submittedBytes > 0)
+
+        node.store.hold = true
+        link(.down)
+        #expect(publisher.takeAcknowledgements() == [])
+        node.store.hold = false
+
+        #expect(publisher.takeAcknowledgements().map(\.reason) == [.quotaExceeded])
+        #expect(queue.messages == 0)
+    }
+
     @Test func whatWasSentIsStoredAndGoesAgain() throws {
         link(.healthy)
         let publisher = try node.client("publisher")
