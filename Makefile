@@ -22,7 +22,7 @@ RELEASED := ROOSTD=$(CURDIR)/.build/release/roostd ROOST=$(CURDIR)/.build/releas
 BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev
 TEST_PACKAGES := mosquitto mosquitto-clients openssl lz4 sqlite3 python3-venv
 POWERLOSS_PACKAGES := gcc libc6-dev pkg-config libfuse3-dev fuse3 e2fsprogs util-linux python3
-BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev liblz4-dev libsqlite3-dev lz4 zstd python3 util-linux
+BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev liblz4-dev libsqlite3-dev libssl-dev openssl lz4 zstd python3 util-linux
 
 # How long `make soak` runs, and how often `make powerloss` cuts the power.
 MINUTES ?= 60

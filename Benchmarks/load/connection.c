@@ -14,6 +14,7 @@
 enum { READ_SIZE = 1 << 20, EVENTS = 512, READY_SECONDS = 30 };
 
 uint64_t loop_read_ns;
+bool connections_use_tls;
 
 static int poller = -1;
 static uint8_t read_buffer[READ_SIZE];
@@ -36,21 +37,28 @@ void connection_open(struct connection *connection, int port, const char *client
         die("cannot connect to 127.0.0.1:%d: %m", port);
     int on = 1;
     setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    connection->tls = connections_use_tls ? tls_open(connection->fd) : NULL;
     connection->ready = connection->touched = connection->expected_to_close = false;
     mqtt_connect(&connection->out, client_id, clean_session);
     watch(connection, EPOLL_CTL_ADD, true);
 }
 
 static void release(struct connection *connection) {
+    if (connection->tls) tls_close(connection->tls);
+    connection->tls = NULL;
     close(connection->fd);
     connection->fd = -1;
     connection->out.size = connection->partial.size = 0;
 }
 
-void connection_close(struct connection *connection) {
+void connection_leave(struct connection *connection) {
     mqtt_disconnect(&connection->out);
     connection->expected_to_close = true;
     connection_touch(connection);
+}
+
+void connection_close(struct connection *connection) {
+    connection_leave(connection);
     uint64_t deadline = now_ns() + 5000000000u;
     while (connection->fd >= 0 && now_ns() < deadline) loop_turn(10000000);
     if (connection->fd >= 0) release(connection);
@@ -74,10 +82,15 @@ static void closed(struct connection *connection, const char *how) {
 
 static void send_waiting(struct connection *connection) {
     if (connection->fd < 0 || !connection->out.size) return;
-    ssize_t sent = write(connection->fd, connection->out.at, connection->out.size);
-    if (sent < 0 && errno != EAGAIN) return closed(connection, strerror(errno));
-    if (sent > 0) bytes_drop_first(&connection->out, (size_t)sent);
-    bool left = connection->out.size > 0;
+    ssize_t sent;
+    do {
+        sent = connection->tls ? tls_write(connection->tls, connection->out.at, connection->out.size)
+                               : write(connection->fd, connection->out.at, connection->out.size);
+        if (sent < 0 && errno != EAGAIN) return closed(connection, strerror(errno));
+        if (sent > 0) bytes_drop_first(&connection->out, (size_t)sent);
+    } while (connection->tls && sent > 0 && connection->out.size);
+    // A handshake waits for the other side, not for room.
+    bool left = connection->out.size > 0 && !(connection->tls && tls_is_in_handshake(connection->tls));
     if (left != connection->waits_for_room) watch(connection, EPOLL_CTL_MOD, left);
 }
 
@@ -103,8 +116,9 @@ static void receive(struct connection *connection) {
     size_t have = connection->partial.size;
     if (have == READ_SIZE) die("a packet is larger than %d bytes", READ_SIZE);
     memcpy(read_buffer, connection->partial.at ? connection->partial.at : read_buffer, have);
-    ssize_t count = read(connection->fd, read_buffer + have, READ_SIZE - have);
-    if (count < 0 && errno == EAGAIN) return;
+    ssize_t count = connection->tls ? tls_read(connection->tls, read_buffer + have, READ_SIZE - have)
+                                    : read(connection->fd, read_buffer + have, READ_SIZE - have);
+    if (count < 0 && errno == EAGAIN) return connection->tls ? connection_touch(connection) : (void)0;
     if (count <= 0) return closed(connection, count ? strerror(errno) : "end of stream");
     loop_read_ns = now_ns();
 

@@ -4,6 +4,7 @@
 #define CONNECTION_H
 
 #include "mqtt.h"
+#include "tls.h"
 
 struct connection {
     int fd;
@@ -14,12 +15,18 @@ struct connection {
     void (*received)(struct connection *, const struct packet *);
     const char *filter;      // subscribed to after CONNACK, NULL for none
     int qos;                 // of that subscription
+    tls_session *tls;        // NULL: without
 };
+
+/// All connections are made over TLS.
+extern bool connections_use_tls;
 
 /// Connects and says CONNECT. `ready` turns true after CONNACK (and SUBACK if there is a filter).
 void connection_open(struct connection *connection, int port, const char *client_id, bool clean_session);
 /// Sends what waits, DISCONNECT last, and waits for the other side to close, so that the broker has noticed.
 void connection_close(struct connection *connection);
+/// Sends what waits, DISCONNECT last, without waiting: `fd` is -1 once the other side has closed.
+void connection_leave(struct connection *connection);
 
 /// Say that `out` has grown.
 void connection_touch(struct connection *connection);

@@ -1,5 +1,6 @@
 // The load generator of Benchmarks/run: one thread, MQTT 3.1.1 by hand, one JSON object on standard output.
 #define _GNU_SOURCE
+#include "connection.h"
 #include "measure.h"
 #include "options.h"
 
@@ -13,7 +14,7 @@ static struct options options = {
 };
 
 static const struct { const char *name; void (*run)(const struct options *); } subcommands[] = {
-    {"flow", flow}, {"away", away}, {"idle", idle}, {"start", start}, {"file", file}, {"sqlite", sqlite}, {"relay", relay}, {"sink", sink},
+    {"flow", flow}, {"away", away}, {"idle", idle}, {"handshakes", handshakes}, {"start", start}, {"file", file}, {"sqlite", sqlite}, {"relay", relay}, {"sink", sink},
     {"batches", batches}, {"pace", pace}, {"collect", collect}, {"stall", stall},
 };
 
@@ -47,6 +48,7 @@ static const struct { const char *name; int *number; double *seconds; const char
     {"--down-ms", .number = &options.down_ms},
     {"--settle-ms", .number = &options.settle_ms},
     {"--drain", .number = &options.drain},
+    {"--tls", .number = &options.tls},
     {"--core", .number = &options.core},
 };
 
@@ -72,10 +74,11 @@ int main(int count, char **words) {
         if (i + 1 == count) die("%s needs a value", words[i]);
         set(words[i], words[i + 1]);
     }
+    connections_use_tls = options.tls;
     for (size_t i = 0; count > 1 && i < sizeof subcommands / sizeof *subcommands; i++)
         if (!strcmp(subcommands[i].name, words[1])) {
             subcommands[i].run(&options);
             return 0;
         }
-    die("usage: load flow|away|idle|start|file|sqlite|relay|sink|batches|pace|collect|stall OPTIONS (Benchmarks/README.md)");
+    die("usage: load flow|away|idle|handshakes|start|file|sqlite|relay|sink|batches|pace|collect|stall OPTIONS (Benchmarks/README.md)");
 }

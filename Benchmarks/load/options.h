@@ -16,6 +16,7 @@ struct options {
     const char *disk;               // away: a path on the broker's disk; file, sink: the file to write
     int group;                      // file, sink: messages a sync
     int listen, upstream;           // relay, sink
+    int tls;                        // every connection is made over TLS
     int core;                       // start
     char **command;                 // start: the words after --
 };
@@ -23,6 +24,7 @@ struct options {
 void flow(const struct options *options);
 void away(const struct options *options);
 void idle(const struct options *options);
+void handshakes(const struct options *options);
 void start(const struct options *options);
 void file(const struct options *options);
 void sqlite(const struct options *options);

@@ -23,6 +23,16 @@ class Setup:
     node: str = ""               # its name; empty: node or cloud
     durable_bridge: bool = False    # mosquitto's bridge keeps its messages
     fixed_port: int = 0          # 0: any
+    tls: bool = False            # with a certificate of its own
+
+    def make_certificate(self):
+        """(certificate, key): ECDSA over P-256, signed by itself."""
+        paths = self.data / "server.pem", self.data / "server.key"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=localhost", "-out", paths[0], "-keyout", paths[1]],
+            check=True, capture_output=True, timeout=30)
+        return paths
 
 
 class Roost:
@@ -56,6 +66,7 @@ data = "{setup.data / 'data'}"
 [[listener]]
 bind = "127.0.0.1:{setup.port}"
 max_connections = 20000
+{'tls = { certificate = "%s", key = "%s" }' % setup.make_certificate() if setup.tls else ''}
 [limits]
 session_messages = 2000000
 session_bytes = "512MiB"
@@ -115,6 +126,8 @@ max_inflight_messages 100
 log_type error
 persistence {'true' if setup.kept else 'false'}
 """
+        if setup.tls:
+            text += "certfile %s\nkeyfile %s\n" % setup.make_certificate()
         if setup.kept:
             text += self.keeping(setup)
         if setup.upstream_port:

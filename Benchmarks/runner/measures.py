@@ -49,11 +49,12 @@ LATENCY_ROWS = [
 ]
 
 
-def flow(**options):
+def flow(tls=False, **options):
     """Clients at one broker."""
 
     def run(bench, broker, pace):
-        setup = Setup()
+        setup = Setup(tls=tls)
+        options["tls"] = int(tls)
         with bench.broker(broker, setup) as process:
             return bench.load("flow", port=setup.port, pid=process.pid, warm=0.3, seconds=pace.seconds, **options)
 
@@ -131,6 +132,18 @@ def idle(bench, broker, pace):
     return {**figures, "rss_mib": figures["rss_kib"] / 1024, "anonymous_mib": figures["anonymous_kib"] / 1024}
 
 
+def tls_idle(bench, broker, pace):
+    setup = Setup(tls=True)
+    with bench.broker(broker, setup) as process:
+        return bench.load("idle", port=setup.port, pid=process.pid, clients=pace.connections // 5, tls=1)
+
+
+def handshakes(bench, broker, pace):
+    setup = Setup(tls=True)
+    with bench.broker(broker, setup) as process:
+        return bench.load("handshakes", port=setup.port, pid=process.pid, seconds=pace.seconds, tls=1)
+
+
 def start(bench, broker, pace):
     """The second start in a data directory: the first one makes its files."""
     setup = Setup(port=free_port(), data=bench.scratch())
@@ -172,6 +185,20 @@ MEASURES = [
         [
             Row("RSS after start", "rss_mib", "MiB", LOWER),
             Row("anonymous part", "anonymous_mib", "MiB", LOWER),
+            Row("RSS an idle connection", "connection_bytes", "B", LOWER),
+            Row("anonymous part", "connection_anonymous_bytes", "B", LOWER),
+        ]),
+    Measure("tls0", "TLS 1.3, QoS 0, 100 pairs, 64 B, bursts of 20", flow(qos=0, burst=20, tls=True), CPU_ROWS),
+    Measure("tls1", "TLS 1.3, QoS 1, 100 pairs, 64 B, bursts of 20", flow(qos=1, burst=20, tls=True), CPU_ROWS),
+    Measure(
+        "tls-hello", "TLS 1.3, full handshakes (ECDSA, P-256) with CONNECT and DISCONNECT", handshakes,
+        [
+            Row("connections", "rate", "/s", HIGHER),
+            Row("broker CPU a connection", "cpu_us", "µs", LOWER),
+        ]),
+    Measure(
+        "tls-idle", "memory over TLS", tls_idle,
+        [
             Row("RSS an idle connection", "connection_bytes", "B", LOWER),
             Row("anonymous part", "connection_anonymous_bytes", "B", LOWER),
         ]),

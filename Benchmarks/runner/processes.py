@@ -71,7 +71,7 @@ class Bench:
 
     def build_generator(self, sources):
         files = sorted(str(path) for path in sources.glob("*.c"))
-        subprocess.run(["cc", "-O2", "-Wall", "-std=gnu17", "-o", str(self.generator), *files, "-llz4", "-lsqlite3"], check=True, timeout=120)
+        subprocess.run(["cc", "-O2", "-Wall", "-std=gnu17", "-o", str(self.generator), *files, "-llz4", "-lsqlite3", "-lssl", "-lcrypto"], check=True, timeout=120)
 
     def scratch(self):
         """A new empty directory."""
