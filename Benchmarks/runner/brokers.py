@@ -24,6 +24,9 @@ class Setup:
     durable_bridge: bool = False    # mosquitto's bridge keeps its messages
     fixed_port: int = 0          # 0: any
     tls: bool = False            # with a certificate of its own
+    websocket: bool = False
+    plain_too: bool = False      # a second listener for plain MQTT
+    plain_port: int = 0          # its port
 
     def make_certificate(self):
         """(certificate, key): ECDSA over P-256, signed by itself."""
@@ -67,6 +70,8 @@ data = "{setup.data / 'data'}"
 bind = "127.0.0.1:{setup.port}"
 max_connections = 20000
 {'tls = { certificate = "%s", key = "%s" }' % setup.make_certificate() if setup.tls else ''}
+{'transport = "websocket"' if setup.websocket else ''}
+{f'[[listener]]{chr(10)}bind = "127.0.0.1:{setup.plain_port}"' if setup.plain_too else ''}
 [limits]
 session_messages = 2000000
 session_bytes = "512MiB"
@@ -128,6 +133,10 @@ persistence {'true' if setup.kept else 'false'}
 """
         if setup.tls:
             text += "certfile %s\nkeyfile %s\n" % setup.make_certificate()
+        if setup.websocket:
+            text += "protocol websockets\n"
+        if setup.plain_too:
+            text += f"listener {setup.plain_port} 127.0.0.1\n"
         if setup.kept:
             text += self.keeping(setup)
         if setup.upstream_port:

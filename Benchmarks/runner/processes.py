@@ -103,6 +103,7 @@ class Bench:
     def broker(self, broker, setup, core=None):
         """The broker, started and listening at `setup.port`."""
         setup.port = setup.fixed_port or free_port()
+        setup.plain_port = free_port() if setup.plain_too else 0
         setup.data = self.scratch()
         process = self.start_broker(broker, setup, core)
         try:
