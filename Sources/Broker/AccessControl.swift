@@ -131,7 +131,7 @@ extension Candidate {
 
     /// From this machine.
     private var isLocal: Bool {
-        peer.hasPrefix("127.") || peer.hasPrefix("[::1]") || peer.hasPrefix("unix:") || peer.hasPrefix("[::ffff:127.")
-            || peer.hasPrefix("memory")
+        // A Unix socket that has no name is one all the same; "memory": within the process.
+        Endpoint(parsing: peer)?.isOfThisMachine ?? (peer.hasPrefix("unix:") || peer.hasPrefix("memory"))
     }
 }

@@ -29,6 +29,14 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         self = .tcp(host: host.isEmpty ? "0.0.0.0" : host, port: port)
     }
 
+    /// Whoever connects from here is on this machine: a Unix socket, or a loopback address, also as a dual-stack socket shows it.
+    public var isOfThisMachine: Bool {
+        switch self {
+        case .unix: true
+        case .tcp(let host, _): host.hasPrefix("127.") || host == "::1" || host.hasPrefix("::ffff:127.")
+        }
+    }
+
     public var description: String {
         switch self {
         case .tcp(let host, let port): host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"

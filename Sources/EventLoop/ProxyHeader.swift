@@ -44,7 +44,7 @@ public enum ProxyHeader {
         do throws(Refusal) {
             guard let found = try read(bytes, version) else { return .needsMore }
             return .handOver(dropping: found.length) { stream in
-                if let source = found.source, !isOfThisMachine(source) || isOfThisMachine(stream.peer) {
+                if let source = found.source, !source.isOfThisMachine || isOfThisMachine(stream.peer) {
                     stream.peer = source.description
                 }
                 next(stream)
@@ -55,14 +55,7 @@ public enum ProxyHeader {
     }
 
     private static func isOfThisMachine(_ peer: String) -> Bool {
-        Endpoint(parsing: peer).map(isOfThisMachine) ?? false
-    }
-
-    private static func isOfThisMachine(_ endpoint: Endpoint) -> Bool {
-        switch endpoint {
-        case .unix: true
-        case .tcp(let host, _): host.hasPrefix("127.") || host == "::1"
-        }
+        Endpoint(parsing: peer)?.isOfThisMachine ?? false
     }
 
     /// Nil while it isn't whole.

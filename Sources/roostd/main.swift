@@ -57,7 +57,8 @@ func start(_ options: DaemonOptions) -> Int32 {
         for problem in error.problems { printError(problem.description) }
         return 1
     }
-    for warning in settings.warnings + settings.withoutEffect { printError("warning: \(warning)") }
+    let warnings = settings.warnings + settings.shadowedRoutes + settings.withoutEffect
+    for warning in warnings { printError("warning: \(warning)") }
     guard settings.unavailable.isEmpty || options.action == .printConfiguration else {
         for line in settings.unavailable { printError(line) }
         return 1

@@ -41,6 +41,24 @@ extension EndToEndTests {
             #expect(errors.contains("settle"), "no suggestion in: \(errors)")
         }
 
+        @Test func aRouteThatGetsNothingIsSaid() throws {
+            let scenario = try Scenario()
+            defer { scenario.end() }
+            let roostd = try Roostd(
+                scenario,
+                """
+                [[uplink]]
+                name = "cloud"
+                urls = ["mqtt://127.0.0.1:1"]
+                route = [{ filter = "plant/+/a" }, { name = "all", filter = "plant/#" }, { name = "late", filter = "plant/b/#" }]
+                """)
+            try roostd.start()
+
+            #expect(roostd.log.contains("uplink cloud: route late gets nothing: all stands before it and takes all"))
+            #expect(!roostd.log.contains("route all gets nothing"))
+            #expect(try roostd.stop() == 0)
+        }
+
         @Test func aDirectoryThatCannotBeWritten() throws {
             let scenario = try Scenario()
             defer { scenario.end() }
