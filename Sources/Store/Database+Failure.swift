@@ -9,17 +9,41 @@ extension Database {
     /// Closes and leaves the files as the last good commit left them; then the database can be opened again.
     ///
     /// Closing may checkpoint: what that writes was synced in the WAL before, and stays there if it fails.
-    func closeAfterFailure() throws(StoreError) {
+    ///
+    /// - Returns: whether all that is in the log now is surely on the disk; neither where this throws.
+    func closeAfterFailure() throws(StoreError) -> Bool {
         let good = walIsDone ? 0 : 32 + connection.walFrames * (pageBytes + 24)
         let file = filePath
         abandon()
+        guard SQLiteFile.exists(file + "-wal", vfs: options.vfs) else { return true }
         // With another process reading the database, the memory that they share says where the log ends: the failed frames
-        // are behind that and will be overwritten.
-        guard SQLiteFile.exists(file + "-wal", vfs: options.vfs), options.vfs != nil || !SQLiteFile.isShared(file)
-        else { return }
+        // are behind that and will be overwritten, unless it goes first.
+        guard options.vfs != nil || !SQLiteFile.isShared(file) else { return false }
         do throws(SQLiteError) {
             try SQLiteFile.truncateWAL(of: file, to: good, vfs: options.vfs)
         } catch { throw Self.storeError(error, path: file) }
+        return true
+    }
+
+    /// The log could not be moved into the database at the opening, so that it goes on where it ends: what is read from it is
+    /// answered for, and what is committed from here on lies behind it.
+    ///
+    /// Without `isAgain` nobody can say whether the disk has it, even where its sync has succeeded just now. A process that was
+    /// killed may have left it unsynced, or was told of a failed sync and ended before it could do anything about that; the
+    /// kernel tells one process, once. So it is written anew, and where that fails too the database does not open.
+    func keepLog(isAgain: Bool) throws(SQLiteError) {
+        if !isAgain {
+            do throws(SQLiteError) {
+                try SQLiteFile.rewriteWAL(of: filePath, vfs: options.vfs)
+            } catch {
+                // Not every file system writes in place.
+                guard error.primaryCode == SQLITE_FULL, let directory, directory.ballastBytes > 0 else { throw error }
+                directory.releaseBallast()
+                try SQLiteFile.rewriteWAL(of: filePath, vfs: options.vfs)
+            }
+        }
+        walBytes = SQLiteFile.sizeOfWAL(of: filePath, vfs: options.vfs)
+        connection.walFrames = StoreVFS.framesInLog(of: connection.handle)
     }
 
     /// For a full disk: of these groups only what gives space, ahead of its turn; it comes again with its group.

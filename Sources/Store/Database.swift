@@ -67,7 +67,7 @@ public final class Database {
 
     /// - Parameters:
     ///   - directory: already locked, as when a failed database is opened anew.
-    ///   - isAgain: this process had it open and has synced all that is in its WAL.
+    ///   - isAgain: this process had it open and knows that all that is in its WAL is on the disk.
     init(
         path: String, options: DatabaseOptions, directory: DatabaseDirectory?, readOnly: Bool = false,
         isAgain: Bool = false
@@ -132,21 +132,10 @@ public final class Database {
         if options.durability == .strict { StoreVFS.gatherWrites(ofLogOf: connection.handle) }
         // What a crash left in the WAL moves to the database now, where nobody waits. A full disk may refuse: then the log
         // goes on where it ends, and reads are answered.
-        do throws(SQLiteError) {
-            let (log, done) = try connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE)
-            walIsDone = log == done
-            connection.walFrames = log
-            if !walIsDone { noteCommit() }
-        } catch {
-            // What is read now is answered for, and what is committed from here on lies behind it. A process that was killed may
-            // have left it unsynced, and then this sync was the last that would have told (see `closeAfterFailure`).
-            if !isAgain, error.code == SQLITE_IOERR | 4 << 8 {
-                try SQLiteFile.rewriteWAL(of: filePath, vfs: options.vfs)
-            }
-            walBytes = SQLiteFile.sizeOfWAL(of: filePath, vfs: options.vfs)
-            connection.walFrames = StoreVFS.framesInLog(of: connection.handle)
-            walIsDone = false
-        }
+        let moved = try? connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE)
+        connection.walFrames = moved?.log ?? 0
+        walIsDone = moved.map { $0.log == $0.done } ?? false
+        if !walIsDone { try keepLog(isAgain: isAgain) }
     }
 
     /// Writes the counters, moves the WAL into the database and closes. Safe to call again.

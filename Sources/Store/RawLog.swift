@@ -36,6 +36,27 @@ final class RawLog {
         guard !places.isEmpty else { return nil }
     }
 
+    /// Where the log ends for SQLite: behind the last commit that everything before it verifies. 0: nothing in it counts.
+    static func end(of log: [UInt8]) -> Int {
+        guard log.count >= headerBytes, log.big32(0) & ~1 == 0x377F_0682 else { return 0 }
+        let isBig = log.big32(0) & 1 == 1
+        let pageBytes = Int(log.big32(8))
+        var sum = sum(log, 0, 24, isBig, (0, 0))
+        guard sum == (log.big32(24), log.big32(28)), pageBytes >= 512, pageBytes % 8 == 0 else { return 0 }
+        var end = headerBytes
+        var offset = headerBytes
+        while offset + frameHeaderBytes + pageBytes <= log.count,
+            log.big32(offset + 8) == log.big32(16), log.big32(offset + 12) == log.big32(20)
+        {
+            sum = Self.sum(log, offset, 8, isBig, sum)
+            sum = Self.sum(log, offset + frameHeaderBytes, pageBytes, isBig, sum)
+            guard sum == (log.big32(offset + 16), log.big32(offset + 20)) else { break }
+            offset += frameHeaderBytes + pageBytes
+            if log.big32(offset - pageBytes - frameHeaderBytes + 4) != 0 { end = offset }
+        }
+        return end
+    }
+
     /// The newest committed version of a page in the log.
     func page(_ number: Int) -> [UInt8]? {
         places[number].map { Array(bytes[$0..<$0 + pageBytes]) }

@@ -33,26 +33,38 @@ enum SQLiteFile {
         }
     }
 
-    /// Writes the WAL of the database at `path` anew, as it is read, and syncs it: what a failed sync has left marked as clean
-    /// is written to the disk by that, and by nothing else. Nobody may write to it meanwhile.
+    /// Writes the WAL of the database at `path` anew, as far as it counts, cuts off the rest and syncs it: what a failed sync has
+    /// left marked as clean is written to the disk by that, and by nothing else. Nobody may write to it meanwhile.
     static func rewriteWAL(of path: String, vfs: String?) throws(SQLiteError) {
         try withWAL(of: path, vfs: vfs) { file, methods in
             var size: sqlite3_int64 = 0
             var code = methods.xFileSize(file, &size)
-            guard code == SQLITE_OK else { return code }
-            let step = 64 << 10
-            let memory = UnsafeMutableRawPointer.allocate(byteCount: step, alignment: 16)
-            defer { memory.deallocate() }
-            var offset: sqlite3_int64 = 0
-            while offset < size {
-                let count = Int32(min(sqlite3_int64(step), size - offset))
-                code = methods.xRead(file, memory, count, offset)
-                if code == SQLITE_OK { code = methods.xWrite(file, memory, count, offset) }
-                guard code == SQLITE_OK else { return code }
-                offset += sqlite3_int64(count)
+            guard code == SQLITE_OK, size > 0 else { return code }
+            var log = [UInt8](repeating: 0, count: Int(size))
+            code = log.withUnsafeMutableBytes { log in
+                inSteps(log.count) {
+                    methods.xRead(file, log.baseAddress?.advanced(by: $0), Int32($1), sqlite3_int64($0))
+                }
             }
-            return methods.xSync(file, SQLITE_SYNC_NORMAL)
+            guard code == SQLITE_OK else { return code }
+            let end = RawLog.end(of: log)
+            code = log.withUnsafeBytes { log in
+                inSteps(end) {
+                    methods.xWrite(file, log.baseAddress?.advanced(by: $0), Int32($1), sqlite3_int64($0))
+                }
+            }
+            if code == SQLITE_OK, end < log.count { code = methods.xTruncate(file, sqlite3_int64(end)) }
+            return code == SQLITE_OK ? methods.xSync(file, SQLITE_SYNC_NORMAL) : code
         }
+    }
+
+    /// SQLite's own VFS takes less than 128 KiB at a time.
+    private static func inSteps(_ count: Int, _ body: (_ offset: Int, _ count: Int) -> Int32) -> Int32 {
+        for offset in stride(from: 0, to: count, by: 64 << 10) {
+            let code = body(offset, min(64 << 10, count - offset))
+            guard code == SQLITE_OK else { return code }
+        }
+        return SQLITE_OK
     }
 
     /// Bytes of the WAL of the database at `path`; 0 where there is none.

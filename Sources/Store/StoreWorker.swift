@@ -26,6 +26,8 @@ final class StoreWorker {
     private var hasSalvaged = false
     /// Damage that there was no room to salvage, and how many bytes were left then: more are waited for.
     private var unsalvaged: (damage: StoreError, room: Int)?
+    /// All that is in the log of the closed database is on the disk: this process saw to that.
+    private var knowsLog = true
 
     init(database: Database, report: @escaping (StoreReport) -> Void) {
         path = database.path
@@ -70,8 +72,7 @@ final class StoreWorker {
         }
         unsalvaged = nil
         // A read may have opened it again meanwhile.
-        try? database?.closeAfterFailure()
-        database = nil
+        try? closeFailed()
         let saved: SalvageReport
         do throws(StoreError) {
             saved = try Database.salvage(
@@ -150,17 +151,24 @@ final class StoreWorker {
         if let database {
             expected.merge(database.counters.mapValues(\.lastNumber)) { max($0, $1) }
         }
-        do throws(StoreError) { try database?.closeAfterFailure() } catch {
+        do throws(StoreError) { try closeFailed() } catch {
             if lastError?.isDamage != true { lastError = error }
         }
+    }
+
+    private func closeFailed() throws(StoreError) {
+        guard let failed = database else { return }
         database = nil
+        knowsLog = false
+        knowsLog = try failed.closeAfterFailure()
     }
 
     private func opened() throws(StoreError) -> Database {
         if let database { return database }
         try directory?.expectInPlace()
         try directory?.finishSalvage()
-        let opened = try Database(path: path, options: options, directory: directory, isAgain: true)
+        let opened = try Database(path: path, options: options, directory: directory, isAgain: knowsLog)
+        knowsLog = true
         opened.settleEvidence()
         database = opened
         return opened

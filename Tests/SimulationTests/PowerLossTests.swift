@@ -30,7 +30,7 @@ struct PowerLossTests {
 
             disk.allow(changes)
             try? database.checkpoint()
-            try? database.closeAfterFailure()
+            _ = try? database.closeAfterFailure()
             disk.allow(seed % 2 == 0 ? .max : changes)
             _ = try? disk.open().commit(TestDisk.group(13))
             disk.losePower(nil)

@@ -2,7 +2,7 @@ import CSQLite
 import Glibc
 
 /// The real disk with faults on demand: a VFS that passes everything on to SQLite's own, save syncs while `failsSyncs`,
-/// and writes once it is full; it counts what is written.
+/// writes once it is full and whatever else a test wants refused; it counts what is written.
 ///
 /// One for all tests, since SQLite's callbacks reach only globals: suites that use it are serialized.
 enum FaultyDisk {
@@ -13,6 +13,11 @@ enum FaultyDisk {
     nonisolated(unsafe) static var syncs = 0
     /// How many writes it has room for; nil: for all.
     nonisolated(unsafe) static var writesLeft: Int?
+    /// How many of the next writes fail.
+    nonisolated(unsafe) static var failingWrites = 0
+    /// It is full for as long as this file is there.
+    nonisolated(unsafe) static var isFullBeside: String?
+    nonisolated(unsafe) static var failsTruncates = false
     /// Bytes.
     nonisolated(unsafe) static var written = 0
     nonisolated(unsafe) private static var methods: [UnsafePointer<sqlite3_io_methods>: Swapped] = [:]
@@ -55,6 +60,11 @@ enum FaultyDisk {
         }
         table.pointee.xWrite = { file, bytes, count, offset in
             FaultyDisk.written += Int(count)
+            if FaultyDisk.failingWrites > 0 {
+                FaultyDisk.failingWrites -= 1
+                return SQLITE_IOERR | 3 << 8
+            }
+            if let ballast = FaultyDisk.isFullBeside, access(ballast, F_OK) == 0 { return SQLITE_FULL }
             if let left = FaultyDisk.writesLeft {
                 guard left > 0 else { return SQLITE_FULL }
                 FaultyDisk.writesLeft = left - 1
@@ -63,6 +73,12 @@ enum FaultyDisk {
                 let swapped = FaultyDisk.methods[own] ?? FaultyDisk.methods.values.first
             else { return SQLITE_IOERR }
             return swapped.original.pointee.xWrite(file, bytes, count, offset)
+        }
+        table.pointee.xTruncate = { file, size in
+            guard !FaultyDisk.failsTruncates, let own = file?.pointee.pMethods,
+                let swapped = FaultyDisk.methods[own] ?? FaultyDisk.methods.values.first
+            else { return SQLITE_IOERR | 6 << 8 }
+            return swapped.original.pointee.xTruncate(file, size)
         }
         methods[UnsafePointer(table)] = Swapped(own: UnsafePointer(table), original: original)
         return UnsafePointer(table)

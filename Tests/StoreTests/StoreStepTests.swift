@@ -109,33 +109,6 @@ extension OnFaultyDisk {
             #expect(try opened.checkIntegrity().ok)
         }
 
-        /// A process that was killed leaves a log that may never have been synced. The first sync that fails on it is the only one:
-        /// the kernel calls what it had to write clean from then on.
-        @Test func aLogWhoseFirstSyncFailsIsWrittenAnewAtTheOpening() throws {
-            try #require(FaultyDisk.registered)
-            var options = DatabaseOptions()
-            options.vfs = FaultyDisk.name
-            let store = try engine(options)
-            store.submit(.commit(Sample.group(1, [Sample.segment(1, 1)], [.stream(Sample.route(1))])))
-            store.drain()
-            let after = directory.copyOfDatabase()
-            let log = after.size(of: "roost.db-wal")
-
-            let before = (written: FaultyDisk.written, syncs: FaultyDisk.syncs)
-            FaultyDisk.failingSyncs = 1
-            defer { FaultyDisk.failingSyncs = 0 }
-            let opened = try Database.open(path: after.path, options: options)
-
-            #expect(log > 0)
-            #expect(FaultyDisk.written - before.written >= log)
-            #expect(FaultyDisk.syncs - before.syncs == 2)
-            #expect(try opened.all(1).map(\.first) == [1])
-
-            FaultyDisk.failingSyncs = 2
-            let again = directory.copyOfDatabase()
-            #expect(throws: StoreError.self) { try Database.open(path: again.path, options: options) }
-        }
-
         /// What a failing disk has not taken can be had back, and is then never written by itself.
         @Test func pendingCommitsAreGivenBack() throws {
             try #require(FaultyDisk.registered)
