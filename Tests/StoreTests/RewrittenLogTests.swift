@@ -50,7 +50,7 @@ extension OnFaultyDisk {
         /// The first sync that fails is the only one: the kernel calls what it had to write clean from then on.
         @Test func whereItsFirstSyncFails() throws {
             let after = try killed()
-            let log = after.size(of: "roost.db-wal")
+            let log = RawLog.end(of: after.file("roost.db-wal"))
             let before = (written: FaultyDisk.written, syncs: FaultyDisk.syncs)
 
             FaultyDisk.failingSyncs = 1
@@ -70,7 +70,7 @@ extension OnFaultyDisk {
         /// one succeeds, and says nothing.
         @Test func whereTheDatabaseCannotTakeIt() throws {
             let after = try killed()
-            let log = after.size(of: "roost.db-wal")
+            let log = RawLog.end(of: after.file("roost.db-wal"))
             let before = (written: FaultyDisk.written, syncs: FaultyDisk.syncs)
 
             FaultyDisk.failingWrites = 1
@@ -127,7 +127,7 @@ extension OnFaultyDisk {
             FaultyDisk.failsTruncates = true
             store.submit(.commit(Sample.group(2, [Sample.segment(1, 2, payload: 9000, random: true)])))
             store.step()
-            let log = directory.size(of: "roost.db-wal")
+            let log = RawLog.end(of: directory.file("roost.db-wal"))
             let written = FaultyDisk.written
             FaultyDisk.failsSyncs = false
             FaultyDisk.failsTruncates = false
