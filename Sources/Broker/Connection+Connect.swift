@@ -8,6 +8,7 @@ extension Connection {
         var connect = try Connect(packet)
         version = connect.version
         maximumPacketSize = connect.maximumPacketSize.map { Int($0) } ?? .max
+        takeAliases(atMost: connect.topicAliasMaximum)
         guard connect.authenticationMethod == nil else {
             throw refuse(.badAuthenticationMethod, "[MQTT-4.12.0-1] an Authentication Method that isn't known")
         }

@@ -39,6 +39,8 @@ public final class Connection {
     var maximumPacketSize = Int.max
     /// Inbound Topic Aliases, 1 first; empty: not set.
     var aliases: [[UInt8]] = []
+    /// Outbound ones; nil: the client takes none.
+    private var subscriberAliases: SubscriberAliases?
     // Made when first needed: most idle connections never publish.
     private var acknowledgements: Acknowledgements?
     var pubacks: AcknowledgementQueue { opened().pubacks }
@@ -225,8 +227,8 @@ public final class Connection {
         _ template: inout PublishTemplate, _ publish: PublishView, _ qos: QoS, _ retain: Bool, _ identifier: UInt16,
         _ subscriptionIdentifiers: [UInt32]
     ) -> Bool {
-        guard subscriptionIdentifiers.isEmpty || version != .v5 else {
-            return sendWithIdentifiers(publish, qos, retain, identifier, subscriptionIdentifiers)
+        guard version != .v5 || (subscriptionIdentifiers.isEmpty && subscriberAliases == nil) else {
+            return sendForItself(publish, qos, retain, identifier, subscriptionIdentifiers)
         }
         let length = template.encodedLength(version: version, qos: qos)
         guard length <= maximumPacketSize else { return false }
@@ -237,7 +239,8 @@ public final class Connection {
         return true
     }
 
-    private func sendWithIdentifiers(
+    /// What only this client gets so: with Subscription Identifiers, or a Topic Alias.
+    private func sendForItself(
         _ publish: PublishView, _ qos: QoS, _ retain: Bool, _ identifier: UInt16, _ subscriptionIdentifiers: [UInt32]
     ) -> Bool {
         withUnsafeTemporaryAllocation(byteCount: max(publish.properties.count, 1), alignment: 1) { memory in
@@ -257,8 +260,17 @@ public final class Connection {
     }
 
     private func send(_ head: PublishHead, _ payload: UnsafeRawBufferPointer) {
+        var head = head
+        let topic = head.topic
+        let use = subscriberAliases?.apply(to: &head, payloadCount: payload.count, maximumLength: maximumPacketSize)
         let room = stream.output.reserve(head.encodedLength(version: version, payloadCount: payload.count))
         didWrite(head.encode(version: version, payload: payload, into: room))
+        if let use { subscriberAliases?.aliases.used(use, for: topic) }
+    }
+
+    /// The client's Topic Alias Maximum (MQTT 5 §3.1.2.11.5).
+    func takeAliases(atMost maximum: UInt16) {
+        if maximum > 0 { subscriberAliases = SubscriberAliases(maximum) }
     }
 
     @inline(__always)

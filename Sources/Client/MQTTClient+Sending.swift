@@ -53,14 +53,9 @@ extension MQTTClient {
     private func applyAlias(
         to head: inout PublishHead, _ length: inout Int, payloadCount: Int
     ) -> OutboundAliases.Use {
-        let use = outboundAliases.use(for: head.topic)
-        guard use != .none else { return use }
-        var aliased = head
-        aliased.topicAlias = use.alias
-        if case .known = use { aliased.topic = UnsafeRawBufferPointer(start: nil, count: 0) }
-        let needed = aliased.encodedLength(version: version, payloadCount: payloadCount)
-        guard needed <= max(length, maximumOutboundPacket) else { return .none }
-        (head, length) = (aliased, needed)
+        let use = outboundAliases.apply(
+            to: &head, version: version, payloadCount: payloadCount, maximumLength: max(length, maximumOutboundPacket))
+        if use != .none { length = head.encodedLength(version: version, payloadCount: payloadCount) }
         return use
     }
 

@@ -1,20 +1,18 @@
-import MQTT
-
 /// The Topic Aliases that we gave on the present connection (MQTT 5 §3.3.2.3.4): a topic that comes again goes as three bytes.
 ///
 /// When all are taken, a topic takes the place of the one that hasn't been used for longest, but only once that has rested:
 /// otherwise a client with more topics than aliases would name each one anew, three bytes longer than without.
-struct OutboundAliases {
+public struct OutboundAliases: Sendable {
     /// How a PUBLISH is to go.
-    enum Use: Equatable {
+    public enum Use: Equatable, Sendable {
         /// Without an alias.
         case none
-        /// Topic and alias: the Server learns it.
+        /// Topic and alias: the receiver learns it.
         case set(UInt16)
         /// The alias alone.
         case known(UInt16)
 
-        var alias: UInt16 {
+        public var alias: UInt16 {
             switch self {
             case .none: 0
             case .set(let alias), .known(let alias): alias
@@ -34,16 +32,15 @@ struct OutboundAliases {
     private var lastUse: [UInt64] = []
     private var published: UInt64 = 0
     /// On this connection.
-    private(set) var areUsed = false
+    public private(set) var areUsed = false
 
-    /// A connection begins, or is over: nothing is known to the Server.
-    mutating func reset(maximum: Int) {
-        self = OutboundAliases()
-        self.maximum = maximum
-    }
+    public init(maximum: Int = 0) { self.maximum = maximum }
+
+    /// A connection begins, or is over: nothing is known to the other side.
+    public mutating func reset(maximum: Int) { self = OutboundAliases(maximum: maximum) }
 
     /// What the next PUBLISH with this topic would use. It counts once `used` says that it was sent.
-    func use(for topic: UnsafeRawBufferPointer) -> Use {
+    public func use(for topic: UnsafeRawBufferPointer) -> Use {
         guard maximum > 0, topic.count > Self.cost else { return .none }
         let hash = topicHash(topic)
         for index in hashes.indices where hashes[index] == hash {
@@ -57,7 +54,7 @@ struct OutboundAliases {
     }
 
     /// A PUBLISH with this topic was written so.
-    mutating func used(_ use: Use, for topic: UnsafeRawBufferPointer) {
+    public mutating func used(_ use: Use, for topic: UnsafeRawBufferPointer) {
         guard maximum > 0 else { return }
         published += 1
         guard use != .none else { return }
@@ -73,5 +70,19 @@ struct OutboundAliases {
             topics[index] = [UInt8](topic)
         }
         lastUse[index] = published
+    }
+
+    /// Puts a Topic Alias beside the topic, or in its place. What would be longer than `maximumLength` with both goes without.
+    public func apply(
+        to head: inout PublishHead, version: ProtocolVersion, payloadCount: Int, maximumLength: Int
+    ) -> Use {
+        let use = use(for: head.topic)
+        guard use != .none else { return use }
+        var aliased = head
+        aliased.topicAlias = use.alias
+        if case .known = use { aliased.topic = UnsafeRawBufferPointer(start: nil, count: 0) }
+        guard aliased.encodedLength(version: version, payloadCount: payloadCount) <= maximumLength else { return .none }
+        head = aliased
+        return use
     }
 }
