@@ -129,6 +129,24 @@ struct RouteRestartTests {
         #expect(left == ["2"])
     }
 
+    /// What is in flight gives way only when it is to be sent again, by the same rule.
+    @Test func whatWasReplacedInFlightLeavesTheDiskWithTheNewerMessage() throws {
+        let node = try node(RoutePolicy(keepsLatest: true))
+        let publisher = try node.client("publisher")
+        publisher.publish("t", "1", .atLeastOnce)
+        node.advance(by: .seconds(2))
+        #expect(payloads(try take(1, node)) == ["1"])
+
+        publisher.publish("t", "2")
+        node.run()
+        try queue(node).rewind()
+        _ = try node.client("other", expiry: 3600)
+        try node.restart()
+
+        let left = payloads(try take(.max, node))
+        #expect(left == ["2"])
+    }
+
     @Test func theLatestOfEachTopicIsLeftAlsoOverRestarts() throws {
         let node = try node(RoutePolicy(keepsLatest: true))
         try publish(1...200, node) { "t/\($0 % 20)" }
