@@ -1,9 +1,9 @@
 import EventLoop
 import MQTT
-import Store
 import Testing
 
 @testable import Broker
+@testable import Store
 
 /// What a route's order, its topics' latest messages and its numbers become over a restart, on a real database.
 struct RouteRestartTests {
@@ -110,6 +110,30 @@ struct RouteRestartTests {
         }
         #expect(blocks.map(\.lowerBound) == blocks.map(\.lowerBound).sorted(by: >))
         #expect((100...300).contains(blocks.count))
+    }
+
+    // MARK: - A disk that lost a run
+
+    /// What is left of it passes for no other run's, and is sent.
+    @Test func streamsOfALostRunKeepToThemselves() throws {
+        let node = try node(RoutePolicy())
+        try publish(1...3, node)
+        let lost = try queue(node).stream.numbering
+        node.kill()
+        let database = try Database.open(path: node.directory.path)
+        try database.connection.execute("DELETE FROM run")
+        try database.close()
+
+        try node.start()
+        try publish(4...5, node)
+        try node.restart()
+        let left = try take(.max, node)
+
+        #expect(payloads(left) == (1...5).map { "\($0)" })
+        let first = left[0].numbering
+        #expect(first.run == lost.run && first.epoch != 0 && first.epoch != lost.epoch)
+        #expect(Set(left.map(\.numbering.epoch)).count == 2)
+        #expect(left[3].numbering.run > lost.run)
     }
 
     // MARK: - The latest alone
