@@ -10,6 +10,12 @@ extension Log {
         askForGroup()
     }
 
+    /// Commits with this tick's group what was put off; `then` runs when it is on disk.
+    func commitLazyChanges(then action: @escaping () -> Void) {
+        takeLazyChanges()
+        commit([], then: action)
+    }
+
     /// What the stream holds unwritten goes to the writer with this tick's group.
     public func commitStream(_ stream: LogStream) { if stream.hasUnsubmitted { commitSoon(stream) } }
 

@@ -53,9 +53,27 @@ extension RouteQueue {
         for number in waits.filter({ !$0.value.wasSent }).keys.sorted() { withdraw(number) }
     }
 
+    /// What may be on disk would be there again after a kill, and be sent: it is refused once its withdrawal is on disk. Where
+    /// the disk doesn't take that, nothing is known of it.
     private func withdraw(_ number: UInt64) {
         let now = log.clock.now
-        lose(current, number...number, .withdrawn, from: now, to: now, answer: .quotaExceeded)
+        guard number < current.stream.submittedBelow, let wait = waits.removeValue(forKey: number) else {
+            return lose(current, number...number, .withdrawn, from: now, to: now, answer: .quotaExceeded)
+        }
+        lose(current, number...number, .withdrawn, from: now, to: now)
+        guard log.failure == nil else {
+            return wait.waiter.messageIsSettled(ticket: wait.ticket, reason: .implementationSpecificError)
+        }
+        withdrawn[number] = wait
+        log.commitLazyChanges { [weak self] in self?.answerWithdrawn(number, .quotaExceeded) }
+        log.loop.schedule(after: policy.upstreamTimeout ?? .seconds(30)) { [weak self] in
+            self?.answerWithdrawn(number, .implementationSpecificError)
+        }
+    }
+
+    private func answerWithdrawn(_ number: UInt64, _ reason: ReasonCode) {
+        guard let wait = withdrawn.removeValue(forKey: number) else { return }
+        wait.waiter.messageIsSettled(ticket: wait.ticket, reason: reason)
     }
 
     private func armWaitTimer() {

@@ -86,6 +86,8 @@ public final class RouteQueue: StreamConsumer {
     var unreportedChanged: Set<Numbering> = []
 
     var waits: [UInt64: UpstreamWait] = [:]
+    /// Whose message was withdrawn, and who are told once the disk knows.
+    var withdrawn: [UInt64: UpstreamWait] = [:]
     var waitDeadlines: Deque<(deadline: Instant, number: UInt64)> = []
     var waitTimer: Timer?
 

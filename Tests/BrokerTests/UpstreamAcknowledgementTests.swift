@@ -128,6 +128,45 @@ struct UpstreamAcknowledgementTests {
         #expect(publisher.takeAcknowledgements().map(\.reason) == [.success])
     }
 
+    /// A kill would bring it back otherwise, and the far end would get what was refused.
+    @Test func whatIsOnDiskIsRefusedOnceItsWithdrawalIs() throws {
+        link(.healthy)
+        let publisher = try node.client("publisher")
+        publisher.publish("t", "1", .atLeastOnce)
+        node.run()
+        node.log.commitStream(queue.stream)
+        node.log.commit([])
+        node.run()
+        #expect(node.log.submittedBytes > 0)
+
+        node.store.hold = true
+        link(.down)
+        #expect(publisher.takeAcknowledgements() == [])
+        node.store.hold = false
+        node.run()
+        #expect(publisher.takeAcknowledgements().map(\.reason) == [.quotaExceeded])
+
+        try node.restart()
+        #expect(try #require(node.queues["up/all"]).messages == 0)
+    }
+
+    /// Nothing is known of what a failing disk can't forget.
+    @Test func whatTheDiskCannotForgetIsNotRefused() throws {
+        link(.healthy)
+        let publisher = try node.client("publisher")
+        publisher.publish("t", "1", .atLeastOnce)
+        node.run()
+        node.log.commitStream(queue.stream)
+        node.log.commit([])
+        node.run()
+
+        node.store.hold = true
+        link(.down)
+        node.advance(by: .seconds(31))
+
+        #expect(publisher.takeAcknowledgements().map(\.reason) == [.implementationSpecificError])
+    }
+
     @Test func whatWasSentIsStoredAndGoesAgain() throws {
         link(.healthy)
         let publisher = try node.client("publisher")
