@@ -51,7 +51,7 @@ public final class Log {
     let readMeter = MemoryMeter()
     public let run: RunRecord
     let engine: any StoreEngine
-    let runs: [Int64: RunRecord]
+    private(set) var runs: [Int64: RunRecord]
     /// This run as the database has it, or will with the next group.
     var recordedRun: RunRecord
 
@@ -154,7 +154,8 @@ public final class Log {
         self.options = options
         let last = state.runs.max { $0.ordinal < $1.ordinal }
         clock = StoreClock(clock: loop.clock, last: last, newest: state.streams.map(\.newest).max() ?? 0)
-        let ordinal = (last?.ordinal ?? 0) + 1
+        // A run whose record the disk has lost may have left streams: their numbers are not this run's.
+        let ordinal = max(last?.ordinal ?? 0, state.streams.map(\.record.run).max() ?? 0) + 1
         run = RunRecord(
             ordinal: ordinal, epoch: epoch, bootID: clock.bootID, bootMilliseconds: clock.bootMilliseconds,
             storeMilliseconds: clock.now, wallOffset: clock.wallOffset, clockSet: clock.isSet,
@@ -166,6 +167,7 @@ public final class Log {
         nextSessionID = state.highestSession + 1
         usedBytes = state.usedBytes
         runs = Dictionary(uniqueKeysWithValues: state.runs.map { ($0.ordinal, $0) })
+        nameLostRuns(of: state.streams)
         for stored in state.streams {
             let numbering = Numbering(
                 run: stored.record.run, epoch: runs[stored.record.run]?.epoch ?? 0, lane: stored.record.lane)
@@ -179,6 +181,19 @@ public final class Log {
         }
         dueChanges.append(.run(run))
         loop.atTickEnd { [unowned self] in tickEnd() }
+    }
+
+    /// Only a damaged or lying disk loses a run's record and keeps its streams. The epoch under which the far end may have some of
+    /// their numbers is gone: they go under another one of their own, since two runs under one would pass for each other.
+    private func nameLostRuns(of stored: [StoredState.Stream]) {
+        for ordinal in Set(stored.map(\.record.run)).subtracting(runs.keys).sorted() {
+            let lost = RunRecord(
+                ordinal: ordinal, epoch: run.epoch &- UInt64(bitPattern: run.ordinal - ordinal), bootID: "",
+                bootMilliseconds: 0, storeMilliseconds: clock.now, wallOffset: clock.wallOffset, clockSet: false,
+                synchronised: false, endedCleanly: false)
+            runs[ordinal] = lost
+            dueChanges.append(.run(lost))
+        }
     }
 
     // MARK: What others ask

@@ -26,9 +26,9 @@ extension RouteQueue {
         if Self.isNewer(old, new) {
             // Messages that were held back, and earlier runs' that are read late, find a newer one in their place.
             _ = topics.put(topic, old)
-            giveWay(new, to: old)
+            giveWay(new, to: old, of: topic)
         } else {
-            giveWay(old, to: new)
+            giveWay(old, to: new, of: topic)
         }
     }
 
@@ -37,9 +37,9 @@ extension RouteQueue {
         return (one.run, one.lane, a.number) > (two.run, two.lane, b.number)
     }
 
-    private func giveWay(_ old: TopicPlaces.Place, to new: TopicPlaces.Place) {
+    private func giveWay(_ old: TopicPlaces.Place, to new: TopicPlaces.Place, of topic: UnsafeRawBufferPointer) {
         guard old.lane.isUnsent(old.number) else {
-            if !old.lane.isFinished(old.number) { replaced.append(old) }
+            if !old.lane.isFinished(old.number) { replaced.append((old, [UInt8](topic))) }
             return
         }
         if old.lane === current, new.lane === current { current.stream.supersede(old.number, by: new.number) }
@@ -55,12 +55,18 @@ extension RouteQueue {
         notifySoon()
     }
 
-    /// What was in flight when a newer one came, and is to be sent again now.
+    /// What was in flight when a newer one came, and is to be sent again now. The newest may be in memory alone, so that the
+    /// rules of any other that gives way hold.
     func dropReplaced() {
         guard !replaced.isEmpty else { return }
         let old = replaced
         replaced = []
-        for place in old where place.lane.isUnsent(place.number) { supersede(place) }
+        for (place, topic) in old where place.lane.isUnsent(place.number) {
+            topic.withUnsafeBytes { topic in
+                guard let newest = topics.place(of: topic) else { return supersede(place) }
+                giveWay(place, to: newest, of: topic)
+            }
+        }
     }
 
     // MARK: Earlier runs

@@ -58,13 +58,22 @@ extension RouteQueue {
         lose(current, number...number, .withdrawn, from: now, to: now)
     }
 
-    /// Its publisher hears of it once the disk has forgotten the message: after a power loss it would go all the same.
+    /// What may be on disk would be there again after a power loss, and be sent: its publisher hears of it once the disk has
+    /// forgotten it. Where the disk doesn't take that, nothing is known of the message.
     private func answerLost(_ number: UInt64) {
         guard let wait = waits.removeValue(forKey: number) else { return }
-        let answer = { wait.waiter.messageIsSettled(ticket: wait.ticket, reason: .quotaExceeded) }
-        // A failing disk may not do so for long.
-        let waitsForDisk = number < current.stream.submittedBelow && log.failure == nil
-        if waitsForDisk { log.commitPutOff(then: answer) } else { answer() }
+        withdrawn[number] = wait
+        guard number < current.stream.submittedBelow else { return answerWithdrawn(number, .quotaExceeded) }
+        guard log.failure == nil else { return answerWithdrawn(number, .implementationSpecificError) }
+        log.commitPutOff { [weak self] in self?.answerWithdrawn(number, .quotaExceeded) }
+        log.loop.schedule(after: policy.upstreamTimeout ?? .seconds(30)) { [weak self] in
+            self?.answerWithdrawn(number, .implementationSpecificError)
+        }
+    }
+
+    private func answerWithdrawn(_ number: UInt64, _ reason: ReasonCode) {
+        guard let wait = withdrawn.removeValue(forKey: number) else { return }
+        wait.waiter.messageIsSettled(ticket: wait.ticket, reason: reason)
     }
 
     private func armWaitTimer() {

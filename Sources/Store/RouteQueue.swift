@@ -75,8 +75,8 @@ public final class RouteQueue: StreamConsumer {
     var blockCount: UInt64?
 
     var topics = TopicPlaces()
-    /// Superseded while in flight: to be sent again they need not be.
-    var replaced: [TopicPlaces.Place] = []
+    /// Superseded while in flight, with their topics: to be sent again they need not be.
+    var replaced: [(place: TopicPlaces.Place, topic: [UInt8])] = []
     /// Messages that came held back until their commit.
     var heldBack: [(number: UInt64, message: Message)] = []
     /// Earlier runs' lanes whose topics are not known yet, and where the look at the first of them has come.
@@ -86,6 +86,8 @@ public final class RouteQueue: StreamConsumer {
     var unreportedChanged: Set<Numbering> = []
 
     var waits: [UInt64: UpstreamWait] = [:]
+    /// Whose message was withdrawn, and who are told once the disk knows.
+    var withdrawn: [UInt64: UpstreamWait] = [:]
     var waitDeadlines: Deque<(deadline: Instant, number: UInt64)> = []
     var waitTimer: Timer?
 

@@ -1,9 +1,9 @@
 import EventLoop
 import MQTT
-import Store
 import Testing
 
 @testable import Broker
+@testable import Store
 
 /// What a route's order, its topics' latest messages and its numbers become over a restart, on a real database.
 struct RouteRestartTests {
@@ -112,6 +112,30 @@ struct RouteRestartTests {
         #expect((100...300).contains(blocks.count))
     }
 
+    // MARK: - A disk that lost a run
+
+    /// What is left of it passes for no other run's, and is sent.
+    @Test func streamsOfALostRunKeepToThemselves() throws {
+        let node = try node(RoutePolicy())
+        try publish(1...3, node)
+        let lost = try queue(node).stream.numbering
+        node.kill()
+        let database = try Database.open(path: node.directory.path)
+        try database.connection.execute("DELETE FROM run")
+        try database.close()
+
+        try node.start()
+        try publish(4...5, node)
+        try node.restart()
+        let left = try take(.max, node)
+
+        #expect(payloads(left) == (1...5).map { "\($0)" })
+        let first = left[0].numbering
+        #expect(first.run == lost.run && first.epoch != 0 && first.epoch != lost.epoch)
+        #expect(Set(left.map(\.numbering.epoch)).count == 2)
+        #expect(left[3].numbering.run > lost.run)
+    }
+
     // MARK: - The latest alone
 
     /// A message that nobody waits for takes the place of one that was acknowledged; another group goes before its time.
@@ -122,6 +146,24 @@ struct RouteRestartTests {
         node.advance(by: .seconds(2))
 
         publisher.publish("t", "2")
+        _ = try node.client("other", expiry: 3600)
+        try node.restart()
+
+        let left = payloads(try take(.max, node))
+        #expect(left == ["2"])
+    }
+
+    /// What is in flight gives way only when it is to be sent again, by the same rule.
+    @Test func whatWasReplacedInFlightLeavesTheDiskWithTheNewerMessage() throws {
+        let node = try node(RoutePolicy(keepsLatest: true))
+        let publisher = try node.client("publisher")
+        publisher.publish("t", "1", .atLeastOnce)
+        node.advance(by: .seconds(2))
+        #expect(payloads(try take(1, node)) == ["1"])
+
+        publisher.publish("t", "2")
+        node.run()
+        try queue(node).rewind()
         _ = try node.client("other", expiry: 3600)
         try node.restart()
 

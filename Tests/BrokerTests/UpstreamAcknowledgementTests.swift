@@ -142,9 +142,28 @@ struct UpstreamAcknowledgementTests {
         link(.down)
         #expect(publisher.takeAcknowledgements() == [])
         node.store.hold = false
-
+        node.run()
         #expect(publisher.takeAcknowledgements().map(\.reason) == [.quotaExceeded])
-        #expect(queue.messages == 0)
+
+        try node.restart()
+        #expect(try #require(node.queues["up/all"]).messages == 0)
+    }
+
+    /// Nothing is known of what a failing disk can't forget.
+    @Test func whatTheDiskCannotForgetIsNotRefused() throws {
+        link(.healthy)
+        let publisher = try node.client("publisher")
+        publisher.publish("t", "1", .atLeastOnce)
+        node.run()
+        node.log.commitStream(queue.stream)
+        node.log.commit([])
+        node.run()
+
+        node.store.hold = true
+        link(.down)
+        node.advance(by: .seconds(31))
+
+        #expect(publisher.takeAcknowledgements().map(\.reason) == [.implementationSpecificError])
     }
 
     @Test func whatWasSentIsStoredAndGoesAgain() throws {

@@ -17,7 +17,10 @@ struct SimulationTests {
     }
 
     /// Rare histories beyond these seeds that once were called broken, or were.
-    @Test(arguments: [3227, 4157, 4780, 5205, 5763, 5825, 6284, 6458, 7732, 9058, 12062, 12264, 30840] as [UInt64])
+    @Test(
+        arguments: [
+            3227, 4157, 4780, 5205, 5763, 5825, 6284, 6458, 7732, 9058, 12062, 12264, 20005, 20717, 21310, 30840,
+        ] as [UInt64])
     func everyPromiseIsKeptInRareHistories(seed: UInt64) {
         #expect(World(Schedule(seed: seed)).run() == nil, "make simulate SEED=\(seed) shows how")
     }
