@@ -77,6 +77,15 @@ extension Connection {
         guard !will.retain || limits.retainAvailable else {
             throw refuse(.retainNotSupported, "[MQTT-3.2.2-13] Will Retain")
         }
+        guard !limits.checksUTF8 || !will.payloadIsText || will.payload.withUnsafeBytes({ isUTF8($0) }) else {
+            throw refuse(.payloadFormatInvalid, "§3.1.3.2.3 a Will that claims to be UTF-8, and is not")
+        }
+        guard limits.payloadBytes == 0 || will.payload.count <= limits.payloadBytes else {
+            throw refuse(.quotaExceeded, "a Will above \(limits.payloadBytes) bytes")
+        }
+        guard will.topic.withUnsafeBytes({ TopicName.levels($0) }) <= limits.topicLevels else {
+            throw refuse(.topicNameInvalid, "a Will to a topic of more than \(limits.topicLevels) levels")
+        }
         // Silence now would be a Will that nobody ever sees.
         let mayPublish = will.topic.withUnsafeBytes { topic in
             !(topic.first == UInt8(ascii: "$") && ReservedTopics.contains(topic))
@@ -96,6 +105,8 @@ extension Connection {
         guard state == .accepting, let session else { return }
         state = .accepted
         broker.figures.connectsAccepted += 1
+        if limits.topicLevels != broker.limits.topicLevels { broker.hasSeveralTopicLevels = true }
+        if limits.publishRate > 0 { pace = PublishPace(perSecond: limits.publishRate, now: broker.loop.now) }
         var connack = Connack(reason: .success, sessionPresent: sessionPresent)
         if version == .v5 {
             connack.receiveMaximum = limits.inflight
@@ -145,6 +156,7 @@ extension Connection {
 
     func disconnect(_ packet: Disconnect) throws(MQTTError) {
         guard let session else { return }
+        takeHeldBeforeLeaving()
         if let interval = packet.sessionExpiryInterval {
             guard session.expiryInterval > 0 || interval == 0 else {
                 throw MQTTError(.protocolError, "[MQTT-3.14.2-2] a Session Expiry Interval where CONNECT gave none")
@@ -155,6 +167,17 @@ extension Connection {
         isDisconnectedCleanly = packet.reason == .normalDisconnection
         // What was answered in the same tick still goes out.
         closeGently()
+    }
+}
+
+extension Will {
+    /// Payload Format Indicator 1.
+    fileprivate var payloadIsText: Bool {
+        properties.withUnsafeBytes { properties in
+            PropertyReader(properties).contains {
+                if case (.payloadFormatIndicator, .byte(1)) = ($0.identifier, $0.value) { true } else { false }
+            }
+        }
     }
 }
 

@@ -46,8 +46,11 @@ public final class Connection {
     var pubcomps: AcknowledgementQueue { opened().pubcomps }
     /// Packet Identifiers of QoS 2 messages that came on this connection and whose PUBREL hasn't.
     var openExactlyOnce: Set<UInt16> = []
-    /// Publishes that wait until the store can take them.
+    /// Publishes that wait until they can be taken, and what for.
     var held: HeldPublishes?
+    var heldFor = HoldCause.store
+    /// nil: no `publish_rate`.
+    var pace: PublishPace?
     var isHolding: Bool { held.map { !$0.isEmpty } ?? false }
     var isDisconnectedCleanly = false
     /// Bytes of answers written while the output was over its limit: a client that asks on and on and reads nothing.
@@ -356,7 +359,8 @@ public final class Connection {
         broker.loop.cancel(timer)
         broker.loop.cancel(validityTimer)
         acknowledgements?.close()
-        held = nil
+        pace?.stop(on: broker.loop)
+        dropHeld()
         broker.connectionEnded(self)
     }
 }
