@@ -8,9 +8,6 @@ extension Connection {
         var connect = try Connect(packet)
         version = connect.version
         maximumPacketSize = connect.maximumPacketSize.map { Int($0) } ?? .max
-        guard connect.authenticationMethod == nil else {
-            throw refuse(.badAuthenticationMethod, "[MQTT-4.12.0-1] an Authentication Method that isn't known")
-        }
         var assigned: String?
         if connect.clientIdentifier.isEmpty {
             guard limits.acceptsEmptyClientIdentifier else {
@@ -19,6 +16,9 @@ extension Connection {
             let identifier = limits.clientIdentifierPrefix + hexadecimal(.random(in: 0 ... .max))
             assigned = identifier
             connect.clientIdentifier = [UInt8](identifier.utf8)
+        }
+        if let method = connect.authenticationMethod {
+            return try authenticate(connect, by: method, assigned: assigned, byteCount: packet.length)
         }
         state = .admitting
         let wanted = connect
@@ -32,7 +32,7 @@ extension Connection {
         }
     }
 
-    private func candidate(_ connect: Connect, _ byteCount: Int) -> Candidate {
+    func candidate(_ connect: Connect, _ byteCount: Int) -> Candidate {
         let certificate: PeerCertificate?
         let credentials: PeerCredentials?
         switch listener.namesClients {
@@ -45,7 +45,7 @@ extension Connection {
             peer: peer, listener: listener, certificate: certificate, credentials: credentials, byteCount: byteCount)
     }
 
-    private func turnAway(_ reason: ReasonCode, because why: String?) {
+    func turnAway(_ reason: ReasonCode, because why: String?) {
         broker.figures.connectionsFailed += 1
         if [.badUserNameOrPassword, .notAuthorized].contains(reason) { broker.figures.authenticationFailures += 1 }
         if let why { broker.logLine(.notice, "\(peer): refused: \(why)") }
@@ -53,7 +53,7 @@ extension Connection {
     }
 
     /// It is let in, if what it asks for may be had.
-    private func open(_ connect: Connect, as identity: ClientIdentity, assigned: String?) {
+    func open(_ connect: Connect, as identity: ClientIdentity, assigned: String?) {
         sharedLimits = listener.limits(of: identity.userName)
         do throws(MQTTError) {
             if let will = connect.will { try check(will, of: identity) }
@@ -116,6 +116,9 @@ extension Connection {
             connack.retainAvailable = limits.retainAvailable
             connack.sharedSubscriptionAvailable = false
             connack.assignedClientIdentifier = assigned
+            connack.authenticationMethod = authentication?.method
+            connack.authenticationData = authentication?.data
+            authentication?.data = nil
             if let node = broker.announcedNode { connack.userProperties = [UserProperty("roost-node", node)] }
             if session.expiryInterval != connect.sessionExpiryInterval ?? 0 {
                 connack.sessionExpiryInterval = session.expiryInterval
@@ -140,7 +143,7 @@ extension Connection {
         }
         write(answer)
         startKeepAlive(keepAlive)
-        if let end = session.identity.validUntil { watchValidity(until: end) }
+        watchValidity(until: session.identity.validUntil)
         guard state == .accepted else { return }
         session.window = min(Int(connect.receiveMaximum), Session.largestWindow)
         session.isBehind = true
