@@ -84,7 +84,7 @@ let package = Package(
             ]),
         tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"], exclude: ["Scripts"]),
-        tests("Conformance", ["CLinux"]),
+        tests("Conformance", ["CLinux", "COpenSSL"]),
 
         // The store by itself, without a broker: for Benchmarks/run.
         .executableTarget(

@@ -43,7 +43,9 @@ public final class AccessRules: Sendable {
     /// What a person should know, each by its setting.
     public let warnings: [(setting: String, text: String)]
     /// The most that any password takes: so long takes every check of one.
-    let iterations: Int
+    let work: PasswordWork
+    /// What most verifiers for SCRAM look like; nil: there are none, and no such login.
+    let scramShape: ScramShape?
 
     /// Reads and checks everything.
     public init(_ source: AccessSource) throws(AccessProblems) {
@@ -58,7 +60,8 @@ public final class AccessRules: Sendable {
         list = reading.list(source)
         tokens = reading.tokens(source)
         warnings = reading.warnings
-        iterations = passwords.values.map(\.iterations).max() ?? 0
+        work = PasswordWork(most: passwords.values)
+        scramShape = ScramShape(most: passwords.values)
         knowsLogins =
             !source.passwordFile.isEmpty || source.users.contains { !$0.password.isEmpty } || source.tokens != nil
         guard reading.problems.isEmpty else { throw AccessProblems(problems: reading.problems) }

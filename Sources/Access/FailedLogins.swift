@@ -1,30 +1,11 @@
 import Broker
 import EventLoop
-import Glibc
 
 /// Which addresses have failed to log in, and how often. The first few failures cost nothing; from then on each refusal is
 /// late, by more each time, and few attempts from the address are looked at at once. Who has the right password meanwhile
 /// gets in: a device that was forgotten doesn't lock out those that share its address.
 struct FailedLogins {
-    /// An address without its port; of IPv6 the first 64 bits, which are one customer's.
-    struct Address: Hashable {
-        let bytes: [UInt8]
-
-        init(_ peer: String) {
-            let host =
-                peer.hasPrefix("[")
-                ? peer.dropFirst().prefix { $0 != "]" }
-                : peer.lastIndex(of: ":").map { peer[..<$0] } ?? peer[...]
-            var address = in6_addr()
-            guard peer.hasPrefix("["), inet_pton(AF_INET6, String(host), &address) == 1 else {
-                bytes = Array(host.utf8)
-                return
-            }
-            let all = withUnsafeBytes(of: address) { Array($0) }
-            let isMapped = all[..<10].allSatisfy { $0 == 0 } && all[10] == 0xFF && all[11] == 0xFF
-            bytes = isMapped ? Array(all[12...].map(String.init).joined(separator: ".").utf8) : Array(all[..<8])
-        }
-    }
+    typealias Address = PeerAddress
 
     private struct Entry {
         var failures = 0

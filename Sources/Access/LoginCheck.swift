@@ -40,9 +40,9 @@ struct LoginCheck: Sendable {
         }
         guard let name else { return .refused("a password that is no token, and no user name") }
         // An unknown user's password is hashed all the same: the time tells nothing.
-        let hash = rules.passwords[name] ?? .unreachable(iterations: rules.iterations)
+        let hash = rules.passwords[name] ?? .unreachable(lasting: rules.work)
         // None is not the empty one.
-        if hash.matches(password ?? [], lasting: rules.iterations), password != nil { return .user(name, hash) }
+        if hash.matches(password ?? [], lasting: rules.work), password != nil { return .user(name, hash) }
         let why = rules.passwords[name] == nil ? "unknown" : password == nil ? "no password" : "wrong password"
         return .refused("user \(text(name)): \(why)")
     }

@@ -14,12 +14,17 @@ public final class RuledAccess: AccessControl {
     /// Takes lines for the log.
     public var logger: ((Severity, String) -> Void)?
 
+    /// Of this node alone, and the same after a restart: what salt a user that isn't known is said to have.
+    let secret: [UInt8]
     private var failures = FailedLogins()
     private var waiting: [UInt64: Waiting] = [:]
     private var waitingBytes = 0
     /// Refusals that are late, and the bytes of their CONNECTs.
     private var late = 0
     private var lateBytes = 0
+    /// SCRAM exchanges under way, and the bytes of their CONNECTs.
+    private var exchanges = 0
+    private var exchangeBytes = 0
     private var lastNumber: UInt64 = 0
     private var flood = Episode()
     private var refused: [FailedLogins.Address: Episode] = [:]
@@ -52,16 +57,20 @@ public final class RuledAccess: AccessControl {
     static let mostWaitingBytes = 4 << 20
     private static let mostEpisodes = 1000
 
-    public convenience init(_ rules: AccessRules, loop: EventLoop, date: @escaping () -> Int64?) {
-        self.init(rules, loop: loop, start: LoginWorker.background, date: date)
+    /// - Parameter secret: random bytes that nobody else knows.
+    public convenience init(
+        _ rules: AccessRules, loop: EventLoop, secret: [UInt8], date: @escaping () -> Int64?
+    ) {
+        self.init(rules, loop: loop, secret: secret, start: LoginWorker.background, date: date)
     }
 
     /// - Parameter start: as `LoginWorker`'s.
     init(
-        _ rules: AccessRules, loop: EventLoop,
+        _ rules: AccessRules, loop: EventLoop, secret: [UInt8] = [],
         start: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool, date: @escaping () -> Int64?
     ) {
         self.rules = rules
+        self.secret = secret
         self.loop = loop
         self.date = date
         let answers = AnswerBox()
@@ -94,6 +103,14 @@ public final class RuledAccess: AccessControl {
             return then(.refused(reason, why: news(of: candidate, why)))
         }
         then(.admitted(identity(candidate, [], Proof(.anonymous))))
+    }
+
+    /// SCRAM, where somebody has a verifier for it. Whom a certificate or a socket names has shown already who it is.
+    public func authentication(by method: String, of candidate: Candidate) -> (any Authentication)? {
+        let isNamed =
+            candidate.credentials != nil || candidate.certificate.map { candidate.certificateName($0) != nil } == true
+        guard method == ScramLogin.method, rules.scramShape != nil, !isNamed else { return nil }
+        return ScramLogin(candidate, rules, self)
     }
 
     /// A verified certificate names a client, or lets it not in: one without a name is nobody's.
@@ -147,6 +164,47 @@ public final class RuledAccess: AccessControl {
         }
         failures.end(one.address)
         one.then(.admitted(current))
+    }
+
+    // MARK: - SCRAM
+
+    /// An exchange begins; or why it may not.
+    func beginExchange(_ address: PeerAddress, _ byteCount: Int) -> AuthenticationStep? {
+        guard exchanges < Self.mostWaiting, exchangeBytes + byteCount <= Self.mostWaitingBytes else {
+            return .refused(.serverUnavailable, why: noteFlood())
+        }
+        guard failures.begin(address, at: loop.now) else { return .refused(.connectionRateExceeded, why: nil) }
+        exchanges += 1
+        exchangeBytes += byteCount
+        return nil
+    }
+
+    /// ... and is over, without a failure.
+    func endExchange(_ address: PeerAddress, _ byteCount: Int) {
+        leaveExchange(byteCount)
+        failures.end(address)
+    }
+
+    private func leaveExchange(_ byteCount: Int) {
+        exchanges -= 1
+        exchangeBytes -= byteCount
+    }
+
+    func fail(
+        exchange candidate: Candidate, _ address: PeerAddress, _ why: String,
+        _ then: @escaping (AuthenticationStep) -> Void
+    ) {
+        leaveExchange(candidate.byteCount)
+        let one = Waiting(candidate: candidate, address: address) { admission in
+            guard case .refused(_, let why) = admission else { return }
+            then(.refused(.notAuthorized, why: why))
+        }
+        fail(one, why)
+    }
+
+    /// nil: its user, or the verifier that it has shown to know, is no longer there.
+    func identity(_ candidate: Candidate, _ userName: [UInt8], _ hash: PasswordHash) -> ClientIdentity? {
+        review(identity(candidate, userName, Proof(.password(hash))))
     }
 
     private func fail(_ one: Waiting, _ why: String) {

@@ -45,6 +45,12 @@ extension Admin {
         text.add(
             "roost_messages_withheld_total", .counter,
             "Messages that had waited for a client which may not receive them any more.", figures.withheld)
+        text.add(
+            "roost_connections_over_rate_total", .counter, "Connections closed for limits.connect_rate.",
+            figures.connectionsOverRate)
+        text.add(
+            "roost_publishes_over_rate_total", .counter, "PUBLISH packets that had to wait for limits.publish_rate.",
+            figures.publishesOverRate)
         text.add("roost_messages_received_total", .counter, "PUBLISH packets received.", figures.publishesReceived)
         text.add("roost_messages_sent_total", .counter, "PUBLISH packets sent to clients.", figures.publishesSent)
         text.add(

@@ -7,11 +7,19 @@ public protocol AccessControl: AnyObject {
     /// may be gone by then.
     func admit(_ candidate: Candidate, then: @escaping (Admission) -> Void)
 
+    /// An enhanced authentication of a candidate (MQTT 5 §4.12), or of a client that is connected and shows again who it is; nil:
+    /// there is no such method for it.
+    func authentication(by method: String, of candidate: Candidate) -> (any Authentication)?
+
     /// The client as it stands under the rules of now, which have changed since it was let in; nil: it may not stay.
     func review(_ identity: ClientIdentity) -> ClientIdentity?
 
     /// The owner of a session that an earlier run has left. What waits for it is judged again when it comes back.
     func restored(clientIdentifier: [UInt8], userName: [UInt8]) -> ClientIdentity
+}
+
+extension AccessControl {
+    public func authentication(by method: String, of candidate: Candidate) -> (any Authentication)? { nil }
 }
 
 /// A client that wants to come in, with everything that may show who it is.

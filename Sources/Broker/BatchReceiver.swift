@@ -39,7 +39,7 @@ extension Broker {
                 continue
             }
             let streams = durableStreams(destinations, publish, .node)
-            let setsRetained = publish.retain && mayRetain(publish)
+            let setsRetained = publish.retain && mayRetain(publish, from: .node)
             guard !streams.isEmpty || setsRetained || !destinations.isEmpty else { continue }
             let message = Message(
                 publish, laneSequence: log.takeLaneSequence(), receivedAt: log.clock.time(at: loop.now),

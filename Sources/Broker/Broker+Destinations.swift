@@ -22,12 +22,18 @@ extension Broker {
         if let known = cache.find(topic, hash: hash, generation: generation) {
             found = known
         } else {
-            guard TopicName.levels(topic) <= limits.topicLevels else { return nil }
+            guard TopicName.levels(topic) <= limits(of: origin).topicLevels else { return nil }
             found = work(out: topic, without: nil)
             cache.insert(topic, hash: hash, found)
         }
         if found.hasNoLocal, case .client(let session) = origin { return work(out: topic, without: session) }
         return found
+    }
+
+    /// A client's own, as long as it is connected.
+    func limits(of origin: Origin) -> BrokerLimits {
+        if case .client(let session) = origin, let connection = session.connection { return connection.limits }
+        return limits
     }
 
     func work(out topic: UnsafeRawBufferPointer, without publisher: Session?) -> Destinations {

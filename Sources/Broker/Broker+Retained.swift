@@ -9,7 +9,8 @@ extension Broker {
         retained.set(message.topic, message.payload.isEmpty ? nil : message)
     }
 
-    func mayRetain(_ publish: PublishView) -> Bool {
+    func mayRetain(_ publish: PublishView, from origin: Origin) -> Bool {
+        let limits = limits(of: origin)
         guard limits.retainAvailable else { return false }
         guard !publish.payload.isEmpty, retainedCount >= limits.retained, !retained.contains(publish.topic) else {
             return true

@@ -25,7 +25,7 @@ extension Broker {
             return .done(.quotaExceeded)
         }
         let streams = durableStreams(destinations, publish, origin)
-        let setsRetained = publish.retain && mayRetain(publish)
+        let setsRetained = publish.retain && mayRetain(publish, from: origin)
         var inbound: Change?
         if publish.qos == .exactlyOnce, case .client(let session) = origin, let id = session.id {
             inbound = .inbound(id, UInt16(truncatingIfNeeded: ticket))

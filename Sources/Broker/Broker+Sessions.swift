@@ -26,7 +26,7 @@ extension Broker {
         let session = old ?? Session(clientIdentifier: connect.clientIdentifier, broker: self)
         sessions[connect.clientIdentifier] = session
         session.adopt(identity)
-        session.expiryInterval = grantedExpiry(connect)
+        session.expiryInterval = Self.grantedExpiry(connect, connection.limits)
         session.disconnectedAt = nil
         if let timer = session.expiryTimer { loop.cancel(timer) }
         session.expiryTimer = nil
@@ -34,7 +34,9 @@ extension Broker {
         if let will = connect.will { keepWill(will, session, keepAlive: connect.keepAlive) }
         session.connection = connection
         connection.session = session
-        if !isPresent, session.expiryInterval > 0 {
+        if isPresent {
+            session.queue?.bound(by: connection.limits)
+        } else if session.expiryInterval > 0 {
             session.makeDurable(log.takeSessionID(), limits: connection.limits)
         }
         if let record = session.record {
@@ -55,7 +57,7 @@ extension Broker {
         return left + Int64(session.expiryInterval) * 1000 <= log.clock.now
     }
 
-    private func grantedExpiry(_ connect: Connect) -> UInt32 {
+    private static func grantedExpiry(_ connect: Connect, _ limits: BrokerLimits) -> UInt32 {
         if connect.version == .v5 { return min(connect.sessionExpiryInterval ?? 0, limits.sessionExpiry) }
         return connect.cleanStart ? 0 : limits.sessionExpiry
     }

@@ -67,10 +67,6 @@ extension Broker {
         waitingConnections = [:]
         for connection in waiting.inOrder {
             connection.replayHeld()
-            if connection.isHolding, connection.state == .accepted {
-                waitingConnections[ObjectIdentifier(connection)] = connection
-                log.isRoomAwaited = true
-            }
         }
     }
 

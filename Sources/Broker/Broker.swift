@@ -26,6 +26,8 @@ public final class Broker {
     public let log: Log
     public let access: any AccessControl
     let limits: BrokerLimits
+    /// Clients have been here whose `topic_levels` are not everybody's: the topics that are known may be too deep for some.
+    var hasSeveralTopicLevels = false
     public var figures = BrokerFigures()
     /// Takes lines for the log.
     public var logger: ((Severity, String) -> Void)?

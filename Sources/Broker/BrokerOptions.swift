@@ -10,12 +10,18 @@ public struct BrokerLimits: Sendable, Equatable {
     public var outputBytes = 4 << 20
     /// Seconds: the longest Session Expiry Interval granted, and what 3.1.1 sessions get.
     public var sessionExpiry: UInt32 = 7 * 86_400
+    /// Messages a second of one client, 0: no limit.
+    public var publishRate = 0
     public var topicLevels = 32
     public var topicAliases: UInt16 = 10
     public var maximumQoS: UInt8 = 2
     public var subscriptions = 1000
     public var retained = 100_000
+    /// Connections a second from one address to one listener, 0: no limit.
+    public var connectRate = 0
     public var sessionFullLosesNewest = false
+    /// Refuse payloads that claim to be UTF-8 and are not.
+    public var checksUTF8 = false
     public var retainAvailable = true
     /// 0: only `packetBytes` limits it.
     public var payloadBytes = 0
@@ -53,6 +59,9 @@ public final class ListenerOptions {
     var connectionCount = 0
     /// Streams that the listener still looks at, and will accept or close.
     var undecidedCount = 0
+    /// nil: no `connect_rate`.
+    var connectRates: ConnectRates?
+    var overRate = Episode()
     /// Connections whose own layer (PROXY, TLS, WebSocket) could not be agreed on.
     var strangers = Episode()
     public let anonymous: AnonymousPolicy
@@ -70,6 +79,7 @@ public final class ListenerOptions {
         self.anonymous = anonymous
         self.maximumConnections = maximumConnections
         sharedLimits = SharedLimits(limits)
+        connectRates = limits.connectRate > 0 ? ConnectRates(perSecond: limits.connectRate) : nil
         self.namesClients = namesClients
     }
 
@@ -102,6 +112,10 @@ public struct BrokerFigures: Sendable {
     public var deniedSubscriptions: UInt64 = 0
     /// Messages that had waited for a client that may not receive them any more.
     public var withheld: UInt64 = 0
+    /// Connections that were closed for `connect_rate`.
+    public var connectionsOverRate: UInt64 = 0
+    /// PUBLISH packets that had to wait for `publish_rate`.
+    public var publishesOverRate: UInt64 = 0
     public var maximumConnections = 0
 
     public init() {}

@@ -9,9 +9,6 @@ extension Connection {
         version = connect.version
         maximumPacketSize = connect.maximumPacketSize.map { Int($0) } ?? .max
         takeAliases(atMost: connect.topicAliasMaximum)
-        guard connect.authenticationMethod == nil else {
-            throw refuse(.badAuthenticationMethod, "[MQTT-4.12.0-1] an Authentication Method that isn't known")
-        }
         var assigned: String?
         if connect.clientIdentifier.isEmpty {
             guard limits.acceptsEmptyClientIdentifier else {
@@ -20,6 +17,9 @@ extension Connection {
             let identifier = limits.clientIdentifierPrefix + hexadecimal(.random(in: 0 ... .max))
             assigned = identifier
             connect.clientIdentifier = [UInt8](identifier.utf8)
+        }
+        if let method = connect.authenticationMethod {
+            return try authenticate(connect, by: method, assigned: assigned, byteCount: packet.length)
         }
         state = .admitting
         let wanted = connect
@@ -33,7 +33,7 @@ extension Connection {
         }
     }
 
-    private func candidate(_ connect: Connect, _ byteCount: Int) -> Candidate {
+    func candidate(_ connect: Connect, _ byteCount: Int) -> Candidate {
         let certificate: PeerCertificate?
         let credentials: PeerCredentials?
         switch listener.namesClients {
@@ -46,7 +46,7 @@ extension Connection {
             peer: peer, listener: listener, certificate: certificate, credentials: credentials, byteCount: byteCount)
     }
 
-    private func turnAway(_ reason: ReasonCode, because why: String?) {
+    func turnAway(_ reason: ReasonCode, because why: String?) {
         broker.figures.connectionsFailed += 1
         if [.badUserNameOrPassword, .notAuthorized].contains(reason) { broker.figures.authenticationFailures += 1 }
         if let why { broker.logLine(.notice, "\(peer): refused: \(why)") }
@@ -54,7 +54,7 @@ extension Connection {
     }
 
     /// It is let in, if what it asks for may be had.
-    private func open(_ connect: Connect, as identity: ClientIdentity, assigned: String?) {
+    func open(_ connect: Connect, as identity: ClientIdentity, assigned: String?) {
         sharedLimits = listener.limits(of: identity.userName)
         do throws(MQTTError) {
             if let will = connect.will { try check(will, of: identity) }
@@ -78,6 +78,15 @@ extension Connection {
         guard !will.retain || limits.retainAvailable else {
             throw refuse(.retainNotSupported, "[MQTT-3.2.2-13] Will Retain")
         }
+        guard !limits.checksUTF8 || !will.payloadIsText || will.payload.withUnsafeBytes({ isUTF8($0) }) else {
+            throw refuse(.payloadFormatInvalid, "§3.1.3.2.3 a Will that claims to be UTF-8, and is not")
+        }
+        guard limits.payloadBytes == 0 || will.payload.count <= limits.payloadBytes else {
+            throw refuse(.quotaExceeded, "a Will above \(limits.payloadBytes) bytes")
+        }
+        guard will.topic.withUnsafeBytes({ TopicName.levels($0) }) <= limits.topicLevels else {
+            throw refuse(.topicNameInvalid, "a Will to a topic of more than \(limits.topicLevels) levels")
+        }
         // Silence now would be a Will that nobody ever sees.
         let mayPublish = will.topic.withUnsafeBytes { topic in
             !(topic.first == UInt8(ascii: "$") && ReservedTopics.contains(topic))
@@ -97,6 +106,8 @@ extension Connection {
         guard state == .accepting, let session else { return }
         state = .accepted
         broker.figures.connectsAccepted += 1
+        if limits.topicLevels != broker.limits.topicLevels { broker.hasSeveralTopicLevels = true }
+        if limits.publishRate > 0 { pace = PublishPace(perSecond: limits.publishRate, now: broker.loop.now) }
         var connack = Connack(reason: .success, sessionPresent: sessionPresent)
         if version == .v5 {
             connack.receiveMaximum = limits.inflight
@@ -106,6 +117,9 @@ extension Connection {
             connack.retainAvailable = limits.retainAvailable
             connack.sharedSubscriptionAvailable = false
             connack.assignedClientIdentifier = assigned
+            connack.authenticationMethod = authentication?.method
+            connack.authenticationData = authentication?.data
+            authentication?.data = nil
             if let node = broker.announcedNode { connack.userProperties = [UserProperty("roost-node", node)] }
             if session.expiryInterval != connect.sessionExpiryInterval ?? 0 {
                 connack.sessionExpiryInterval = session.expiryInterval
@@ -130,7 +144,7 @@ extension Connection {
         }
         write(answer)
         startKeepAlive(keepAlive)
-        if let end = session.identity.validUntil { watchValidity(until: end) }
+        watchValidity(until: session.identity.validUntil)
         guard state == .accepted else { return }
         session.window = min(Int(connect.receiveMaximum), Session.largestWindow)
         session.isBehind = true
@@ -146,6 +160,7 @@ extension Connection {
 
     func disconnect(_ packet: Disconnect) throws(MQTTError) {
         guard let session else { return }
+        takeHeldBeforeLeaving()
         if let interval = packet.sessionExpiryInterval {
             guard session.expiryInterval > 0 || interval == 0 else {
                 throw MQTTError(.protocolError, "[MQTT-3.14.2-2] a Session Expiry Interval where CONNECT gave none")
@@ -156,6 +171,17 @@ extension Connection {
         isDisconnectedCleanly = packet.reason == .normalDisconnection
         // What was answered in the same tick still goes out.
         closeGently()
+    }
+}
+
+extension Will {
+    /// Payload Format Indicator 1.
+    fileprivate var payloadIsText: Bool {
+        properties.withUnsafeBytes { properties in
+            PropertyReader(properties).contains {
+                if case (.payloadFormatIndicator, .byte(1)) = ($0.identifier, $0.value) { true } else { false }
+            }
+        }
     }
 }
 

@@ -5,12 +5,13 @@ import Store
 extension Connection {
     /// PUBLISH from the client. False: it can't be taken yet, and reading is paused.
     func publish(_ packet: RawPacket) throws(MQTTError) -> Bool {
-        guard !isHolding, !broker.mustWait(packet, from: self) else { return hold(packet) }
+        guard !isHolding, !broker.mustWait(packet, from: self) else { return hold(packet, .store) }
+        if let pace, !pace.take(at: broker.loop.now) { return hold(packet, .pace) }
         try take(packet)
         return true
     }
 
-    private func take(_ packet: RawPacket) throws(MQTTError) {
+    func take(_ packet: RawPacket) throws(MQTTError) {
         broker.figures.messagesReceived += 1
         broker.figures.publishesReceived += 1
         let publish = try PublishView(packet, version: version)
@@ -23,7 +24,7 @@ extension Connection {
 
     private func route(_ publish: PublishView) throws(MQTTError) {
         try check(publish)
-        guard let session, try !isTooLarge(publish) else { return }
+        guard let session, try !isRefused(publish) else { return }
         switch publish.qos {
         case .atMostOnce:
             _ = broker.route(publish, from: .client(session), waiter: nil, ticket: 0)
@@ -58,17 +59,35 @@ extension Connection {
         return pubacks.count + openExactlyOnce.count < Int(limits.inflight)
     }
 
-    /// A payload above the limit is refused where MQTT has words for it; at QoS 0 it is dropped.
-    private func isTooLarge(_ publish: PublishView) throws(MQTTError) -> Bool {
-        guard limits.payloadBytes > 0, publish.payload.count > limits.payloadBytes else { return false }
+    /// What the limits don't let pass is refused where MQTT has words for it; at QoS 0 it is dropped.
+    private func isRefused(_ publish: PublishView) throws(MQTTError) -> Bool {
+        guard let reason = try refusal(of: publish) else { return false }
         broker.figures.dropped += 1
         switch publish.qos {
         case .atMostOnce: break
-        case _ where version != .v5: throw MQTTError(.packetTooLarge, "a payload above \(limits.payloadBytes) bytes")
-        case .atLeastOnce: pubacks.acknowledge(publish.packetIdentifier, .quotaExceeded)
-        case .exactlyOnce: pubrecs.acknowledge(publish.packetIdentifier, .quotaExceeded)
+        case .atLeastOnce: pubacks.acknowledge(publish.packetIdentifier, reason)
+        case .exactlyOnce: pubrecs.acknowledge(publish.packetIdentifier, reason)
         }
         return true
+    }
+
+    private func refusal(of publish: PublishView) throws(MQTTError) -> ReasonCode? {
+        if limits.payloadBytes > 0, publish.payload.count > limits.payloadBytes {
+            guard version == .v5 || publish.qos == .atMostOnce else {
+                throw MQTTError(.packetTooLarge, "a payload above \(limits.payloadBytes) bytes")
+            }
+            return .quotaExceeded
+        }
+        if broker.hasSeveralTopicLevels, TopicName.levels(publish.topic) > limits.topicLevels {
+            return .topicNameInvalid
+        }
+        if publish.payloadIsText, limits.checksUTF8, !isUTF8(publish.payload) {
+            guard publish.qos != .atMostOnce else {
+                throw MQTTError(.payloadFormatInvalid, "§3.3.2.3.2 a payload that claims to be UTF-8, and is not")
+            }
+            return .payloadFormatInvalid
+        }
+        return nil
     }
 
     // MARK: QoS 2
@@ -138,55 +157,6 @@ extension Connection {
         var resolved = publish
         resolved.topic = UnsafeRawBufferPointer(memory)
         try body(resolved)
-    }
-
-    // MARK: Waiting for the store
-
-    private func hold(_ packet: RawPacket) -> Bool {
-        let qos = (packet.flags >> 1) & 3
-        let held = held ?? HeldPublishes()
-        self.held = held
-        if held.isFull {
-            // What sets a Topic Alias, or needs one, keeps its place: those behind it may need it too.
-            guard qos == 0, !hasTopicAlias(packet) else {
-                stream.pauseReading()
-                return false
-            }
-            broker.drop(packet, from: self)
-            return true
-        }
-        if held.isEmpty { broker.waits(self) }
-        let start = packet.body.baseAddress.map { $0 - (packet.length - packet.body.count) }
-        held.append(UnsafeRawBufferPointer(start: start, count: packet.length), now: broker.loop.now)
-        return true
-    }
-
-    private func hasTopicAlias(_ packet: RawPacket) -> Bool {
-        guard version == .v5, let publish = try? PublishView(packet, version: version) else { return false }
-        return publish.topicAlias != 0
-    }
-
-    /// The store has room again, or doesn't refuse any more: what waits goes first.
-    func replayHeld() {
-        guard let held else { return }
-        var failure: MQTTError?
-        held.replay(now: broker.loop.now) { bytes in
-            do throws(MQTTError) {
-                guard state == .accepted, let packet = try readFrame(bytes, maximum: bytes.count, version: version),
-                    !broker.mustWait(packet, from: self)
-                else { return 0 }
-                try take(packet)
-                return packet.length
-            } catch {
-                failure = error
-                return 0
-            }
-        }
-        if let failure {
-            fail(failure)
-        } else if !held.isFull {
-            stream.resumeReading()
-        }
     }
 }
 

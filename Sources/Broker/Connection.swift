@@ -7,8 +7,10 @@ import Store
 public final class Connection {
     enum State {
         case awaitingConnect
-        /// CONNECT came; access control looks at it.
+        /// CONNECT came; access control looks at it, or at the AUTH that came after it.
         case admitting
+        /// The client has been asked to go on with AUTH.
+        case authenticating
         /// CONNECT came; its session is on its way to the disk.
         case accepting
         case accepted
@@ -48,8 +50,13 @@ public final class Connection {
     var pubcomps: AcknowledgementQueue { opened().pubcomps }
     /// Packet Identifiers of QoS 2 messages that came on this connection and whose PUBREL hasn't.
     var openExactlyOnce: Set<UInt16> = []
-    /// Publishes that wait until the store can take them.
+    /// Publishes that wait until they can be taken, and what for.
     var held: HeldPublishes?
+    var heldFor = HoldCause.store
+    /// nil: CONNECT named no Authentication Method.
+    var authentication: EnhancedAuthentication?
+    /// nil: no `publish_rate`.
+    var pace: PublishPace?
     var isHolding: Bool { held.map { !$0.isEmpty } ?? false }
     var isDisconnectedCleanly = false
     /// Bytes of answers written while the output was over its limit: a client that asks on and on and reads nothing.
@@ -67,9 +74,16 @@ public final class Connection {
         timer = .none
         input = ConnectionInput(self)
         stream.delegate = input
-        timer = broker.loop.schedule(at: begun + listener.limits.connectTimeout) { [unowned self] in
-            guard state == .awaitingConnect else { return }
-            broker.logLine(.info, "\(peer): no CONNECT within the connect timeout")
+        expectPacket(by: begun + listener.limits.connectTimeout)
+    }
+
+    /// CONNECT, or an AUTH before CONNACK, comes by then, or the connection is closed.
+    func expectPacket(by deadline: Instant) {
+        broker.loop.cancel(timer)
+        timer = broker.loop.schedule(at: deadline) { [unowned self] in
+            guard state == .awaitingConnect || state == .authenticating else { return }
+            let missing = state == .awaitingConnect ? "CONNECT" : "AUTH"
+            broker.logLine(.info, "\(peer): no \(missing) within the connect timeout")
             close()
         }
     }
@@ -133,6 +147,14 @@ public final class Connection {
         case .admitting, .accepting:
             stream.pauseReading()
             return false
+        case .authenticating:
+            broker.figures.messagesReceived += 1
+            switch packet.type {
+            case .auth: try authenticate(packet)
+            case .disconnect: close()
+            default: throw MQTTError(.protocolError, "[MQTT-3.1.2-30] \(packet.type) where AUTH is awaited")
+            }
+            return true
         case .closed:
             return true
         case .accepted:
@@ -155,8 +177,7 @@ public final class Connection {
         case .disconnect:
             try disconnect(try Disconnect(packet, version: version, from: .client))
         case .auth where version == .v5:
-            _ = try Auth(packet, version: version)
-            throw MQTTError(.protocolError, "[MQTT-4.12.0-6] AUTH without an Authentication Method in CONNECT")
+            try authenticate(packet)
         default:
             throw MQTTError(.protocolError, "a packet that only the Server sends, or a second CONNECT [MQTT-3.1.0-2]")
         }
@@ -309,7 +330,9 @@ public final class Connection {
     }
 
     /// Ends the connection at a date: when what has let it in is no longer valid. Dates move, so it looks again now and then.
-    func watchValidity(until end: Int64) {
+    func watchValidity(until end: Int64?) {
+        broker.loop.cancel(validityTimer)
+        guard let end else { return }
         let left = end - broker.wallTime
         guard left > 0 else {
             broker.logLine(.notice, "\(name): its login has expired")
@@ -330,8 +353,10 @@ public final class Connection {
     func fail(_ error: MQTTError) {
         broker.figures.connectionsFailed += 1
         broker.logLine(.notice, "\(name): \(error)")
-        if state == .awaitingConnect || state == .admitting {
-            if let refusal = Connack.refusal(of: error) { write(refusal) }
+        if state == .awaitingConnect || state == .admitting || state == .authenticating {
+            // Of what comes after CONNECT the version is known.
+            let known = state == .authenticating ? MQTTError(error.reason, error.detail, version: version) : error
+            if let refusal = Connack.refusal(of: known) { write(refusal) }
             closeGently()
         } else {
             disconnect(with: error.reason)
@@ -343,7 +368,7 @@ public final class Connection {
         if version == .v5, state == .accepted { write(Disconnect(reason: reason).encode(version: .v5)) }
         // CONNACK has no word of its own for a server that stops.
         let said = reason == .serverShuttingDown ? .serverUnavailable : reason
-        if state == .accepting || state == .admitting,
+        if state == .accepting || state == .admitting || state == .authenticating,
             let refusal = Connack.refusal(of: MQTTError(said, "", version: version))
         {
             write(refusal)
@@ -368,7 +393,9 @@ public final class Connection {
         broker.loop.cancel(timer)
         broker.loop.cancel(validityTimer)
         acknowledgements?.close()
-        held = nil
+        pace?.stop(on: broker.loop)
+        authentication = nil
+        dropHeld()
         broker.connectionEnded(self)
     }
 }

@@ -153,10 +153,10 @@ public final class Session {
             if isBehind { membership.queue.enforceLimits() }
         }
         queue.onHold = { [unowned self] in isBehind = true }
-        queue.losesNewest = limits.sessionFullLosesNewest
+        queue.bound(by: limits)
         queue.onReadable = { [unowned self] in pump() }
-        queue.onLoss = { [unowned self] in
-            let which = limits.sessionFullLosesNewest ? "newest" : "oldest"
+        queue.onLoss = { [unowned self, unowned queue] in
+            let which = queue.losesNewest ? "newest" : "oldest"
             broker.logLine(.warning, "session \(text(clientIdentifier)) is full: it loses its \(which)")
         }
         self.queue = queue
@@ -178,3 +178,12 @@ public final class Session {
 /// Bytes as text for a log line: what isn't UTF-8 is replaced.
 func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
+
+extension SessionQueue {
+    /// Its client has come with these limits; what is too much for them goes with the next message.
+    func bound(by limits: BrokerLimits) {
+        maximumMessages = limits.sessionMessages
+        maximumBytes = limits.sessionBytes
+        losesNewest = limits.sessionFullLosesNewest
+    }
+}

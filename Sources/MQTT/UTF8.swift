@@ -97,3 +97,14 @@ struct TextScan: OptionSet {
 public func isWellFormedUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
     !TextScan(bytes).contains(.illFormed)
 }
+
+/// True if `bytes` is UTF-8 as Unicode and RFC 3629 have it, which a payload with Payload Format Indicator 1 must be (MQTT 5
+/// §3.3.2.3.2): as `isWellFormedUTF8(_:)`, but U+0000 may stand in it.
+public func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var rest = bytes[...]
+    while let nul = rest.firstIndex(of: 0) {
+        guard isWellFormedUTF8(UnsafeRawBufferPointer(rebasing: rest[..<nul])) else { return false }
+        rest = rest[(nul + 1)...]
+    }
+    return isWellFormedUTF8(UnsafeRawBufferPointer(rebasing: rest))
+}

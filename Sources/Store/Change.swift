@@ -9,7 +9,8 @@ public enum StateKind: Int, Sendable, CaseIterable {
     /// Runs of a route that ended, until a batch has carried the news.
     case ended
     case twin
-    /// The node's id, under an empty key: for those who read the database without its configuration.
+    /// The node's id, under an empty key: for those who read the database without its configuration. Under `login` a secret
+    /// of the node's own.
     case node
     /// Packet Identifiers that a route's messages have at its upstream at QoS 2, by the route's name. An older Roost leaves
     /// it alone.

@@ -19,6 +19,7 @@ struct PasswordCommand: ParsableCommand {
               roost passwd /etc/roost/passwd sensor-7 <secret.txt
               roost passwd -D /etc/roost/passwd sensor-7  delete
               roost passwd - sensor-7                     print the hash
+              roost passwd --scram /etc/roost/passwd app  for SCRAM-SHA-256 too
             """)
 
     @Flag(name: [.customShort("D"), .long], help: "Delete the user.")
@@ -26,6 +27,9 @@ struct PasswordCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Rounds of PBKDF2: more are slower to guess, and to check.", valueName: "number"))
     var iterations = PasswordHash.usualIterations
+
+    @Flag(help: "Also for logins by SCRAM-SHA-256, which never send the password. mosquitto can't read it.")
+    var scram = false
 
     @Argument(help: "The password file; -: print the hash.")
     var file: String
@@ -45,7 +49,7 @@ struct PasswordCommand: ParsableCommand {
 
     func run() throws {
         guard file != "-" else {
-            Terminal.say(PasswordHash(of: try PasswordEntry.read(for: user), iterations: iterations).text)
+            Terminal.say(try hash().text)
             return
         }
         let target = ReplacedFile(file)
@@ -54,11 +58,22 @@ struct PasswordCommand: ParsableCommand {
         // What is no password file is not written over.
         let known = PasswordFile(before ?? [], path: file)
         if let problem = known.problems.first { throw Failure.refused("\(problem); nothing was changed") }
-        let hash = PasswordHash(of: try PasswordEntry.read(for: user), iterations: iterations)
+        let hash = try hash()
         let (bytes, wasThere) = PasswordFile.replacing(user, by: hash, in: before ?? [])
         try target.replace(with: bytes)
         Terminal.say(
             "\(user) \(wasThere ? "has a new password" : "is added") in \(file). Have roostd read it: roost reload")
+    }
+
+    private func hash() throws -> PasswordHash {
+        let password = try PasswordEntry.read(for: user)
+        guard scram else { return PasswordHash(of: password, iterations: iterations) }
+        guard PasswordHash.isPlain(password) else {
+            throw Failure.refused(
+                "--scram takes passwords of ASCII letters, digits and signs alone: of others clients make different things; "
+                    + "nothing was changed")
+        }
+        return PasswordHash(scramOf: password, iterations: iterations)
     }
 
     private func remove(from target: ReplacedFile, _ before: [UInt8]?) throws {

@@ -61,7 +61,9 @@ struct StoreExport {
     mutating func run(_ database: Database) throws {
         let state = try database.load()
         for run in state.runs { runs[run.ordinal] = run }
-        let noted = state.states.first { $0.kind == .node }.map { String(decoding: $0.value, as: UTF8.self) }
+        let noted = state.states.first { $0.kind == .node && $0.key.isEmpty }.map {
+            String(decoding: $0.value, as: UTF8.self)
+        }
         node = givenNode ?? noted ?? Self.hostName
         var failure: (any Error)?
         try database.forEachSegment { stream, segment in

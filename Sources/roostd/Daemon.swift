@@ -70,7 +70,7 @@ final class Daemon {
         }
         do throws(AccessProblems) {
             let rules = try AccessRules(AccessSource(settings.access))
-            access = RuledAccess(rules, loop: loop) { [log] in
+            access = RuledAccess(rules, loop: loop, secret: Self.loginSecret(stored, log)) { [log] in
                 log.clock.isSet ? log.clock.now + log.clock.wallOffset : nil
             }
         } catch {
@@ -85,6 +85,17 @@ final class Daemon {
         log.onDamage = { damage.note($0) }
         if let salvage { log.noteSalvage(salvage) }
         received.handler = { [unowned self] signal in take(signal) }
+    }
+
+    /// Random, made at the first start and kept: what a user that isn't known is shown must not change by a restart.
+    private static func loginSecret(_ stored: StoredState, _ log: Log) -> [UInt8] {
+        let key = Array("login".utf8)
+        let known = stored.states.first { $0.kind == .node && $0.key == key }?.value
+        if let known, known.count == 32 { return known }
+        var generator = SystemRandomNumberGenerator()
+        let made = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        log.lazily(.state(.node, key: key, value: made))
+        return made
     }
 
     private final class SignalBox {

@@ -53,7 +53,9 @@ final class ListenerDoor {
         }
     }
 
+    /// The client's address is known: by the header, behind a proxy.
     private func secure(_ stream: ByteStream, begun: Instant?) {
+        guard broker.mayConnect(stream, at: options) else { return }
         guard let tls else { return speak(over: stream, begun: begun) }
         do throws(TLSError) {
             speak(over: try TLSStream(server: tls, over: stream), begun: begun)

@@ -20,9 +20,6 @@ extension Settings {
             if isSet { lines.append("\(key) has no effect in this version") }
         }
         note("loops", loops != .fixed(1))
-        note("limits.publish_rate", limits.publishRate > 0)
-        note("limits.connect_rate", limits.connectRate > 0)
-        note("limits.check_utf8", limits.checkUTF8)
         for uplink in uplinks {
             let key = "uplink \(uplink.name)"
             note("\(key): twin", uplink.twin)

@@ -14,11 +14,14 @@ extension BrokerLimits {
         sessionBytes = settings.sessionBytes
         outputBytes = settings.outputBufferBytes
         sessionExpiry = UInt32(clamping: settings.sessionExpiry.components.seconds)
+        publishRate = settings.publishRate
         topicLevels = settings.topicLevels
         topicAliases = UInt16(clamping: settings.topicAliases)
         maximumQoS = UInt8(clamping: settings.qos)
         subscriptions = settings.subscriptions
         retained = settings.retained
+        connectRate = settings.connectRate
+        checksUTF8 = settings.checkUTF8
         sessionFullLosesNewest = settings.sessionFull == .newest
         retainAvailable = settings.retain
         payloadBytes = settings.payloadBytes

@@ -174,7 +174,7 @@ import Testing
         let files = Files()
         var source = AccessSource()
         source.passwordFile = files.write("passwd", "pump:\(Self.pump)\n")
-        let access = RuledAccess(try AccessRules(source), loop: loop) { nil }
+        let access = RuledAccess(try AccessRules(source), loop: loop, secret: []) { nil }
         let listener = ListenerOptions()
         for round in 0..<20 {
             var admitted = 0

@@ -24,8 +24,8 @@ import Testing
         #expect(file.problems == [])
         let hash = try hash(name, in: file)
 
-        #expect(hash.matches(Array(password.utf8), lasting: 101))
-        #expect(!hash.matches(Array((password + "y").utf8), lasting: 101))
+        #expect(hash.matches(Array(password.utf8), lasting: PasswordWork(sha512: 101)))
+        #expect(!hash.matches(Array((password + "y").utf8), lasting: PasswordWork(sha512: 101)))
         #expect(Self.written.contains(":\(hash.text)\n"), "it is written as it was read")
     }
 
@@ -68,8 +68,8 @@ import Testing
 
         #expect(again == hash)
         #expect(hash.text.hasPrefix("$7$500$"))
-        #expect(again.matches(password, lasting: 500))
-        #expect(!again.matches([], lasting: 500))
+        #expect(again.matches(password, lasting: PasswordWork(sha512: 500)))
+        #expect(!again.matches([], lasting: PasswordWork(sha512: 500)))
         #expect(PasswordHash(of: password, iterations: 500) != hash, "each has a salt of its own")
     }
 
@@ -80,18 +80,20 @@ import Testing
         let fast = PasswordHash(of: [1], iterations: 1)
         func time(_ hash: PasswordHash) -> Double {
             let start = clock()
-            #expect(!hash.matches([2], lasting: 200_000))
+            #expect(!hash.matches([2], lasting: PasswordWork(sha512: 200_000)))
             return Double(clock() - start)
         }
         let whole = time(slow)
 
         #expect(time(fast) > whole / 4)
-        #expect(time(.unreachable(iterations: 200_000)) > whole / 4)
+        #expect(time(.unreachable(lasting: PasswordWork(sha512: 200_000))) > whole / 4)
     }
 
     @Test func nothingMatchesWhatIsUnreachable() {
         for iterations in [0, 1, 10] {
-            #expect(!PasswordHash.unreachable(iterations: iterations).matches([], lasting: iterations))
+            #expect(
+                !PasswordHash.unreachable(lasting: PasswordWork(sha512: iterations)).matches(
+                    [], lasting: PasswordWork(sha512: iterations)))
         }
     }
 

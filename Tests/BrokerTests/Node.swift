@@ -26,6 +26,8 @@ final class Node {
     /// Of every start.
     var access: any AccessControl = OpenAccess()
     var listener: ListenerOptions?
+    /// Connections are subject to `connect_rate`, as behind a daemon's listener.
+    var asksForRate = false
 
     private(set) var loop: EventLoop
     private(set) var network: MemoryNetwork
@@ -103,7 +105,10 @@ final class Node {
             broker.add(Route(uplink: queue.name, filter: [UInt8]("#".utf8), queue: queue))
         }
         let listener = listener ?? ListenerOptions(limits: limits)
-        _ = try network.listen(Self.endpoint) { [unowned broker] in broker.accept($0, listener: listener) }
+        _ = try network.listen(Self.endpoint) { [unowned broker, asksForRate] in
+            if asksForRate, !broker.mayConnect($0, at: listener) { return }
+            broker.accept($0, listener: listener)
+        }
         run()
     }
 

@@ -29,6 +29,7 @@ enum Received: Equatable {
     case unsuback(Unsuback)
     case pingresp
     case disconnect(ReasonCode)
+    case auth(Auth)
     case other(PacketType)
 }
 
@@ -178,6 +179,14 @@ final class TestClient: ByteStreamDelegate {
         take().compactMap { if case .acknowledgement(let packet) = $0 { packet } else { nil } }
     }
 
+    /// The first packet since the last time, if it is AUTH.
+    func takeAuth() -> Auth? {
+        node.run()
+        guard case .auth(let packet)? = received.first else { return nil }
+        received.removeFirst()
+        return packet
+    }
+
     func takeConnack() {
         if case .connack(let packet) = received.first {
             connack = packet
@@ -217,6 +226,7 @@ final class TestClient: ByteStreamDelegate {
         case .unsuback: return .unsuback(try Unsuback(packet, version: version))
         case .pingresp: return .pingresp
         case .disconnect: return .disconnect(try Disconnect(packet, version: version).reason)
+        case .auth: return .auth(try Auth(packet, version: version, from: .server))
         default: return .other(packet.type)
         }
     }

@@ -109,4 +109,16 @@ import Testing
         // 64 each on average, standard deviation 8.
         #expect(buckets.allSatisfy { $0 > 16 && $0 < 128 })
     }
+
+    @Test func aPayloadMayHoldNUL() {
+        func isText(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes { isUTF8($0) } }
+        for text in ["", "\0", "a\0b", "\0\0ä\0", String(repeating: "grün\0", count: 1000)] {
+            #expect(isText(Array(text.utf8)))
+        }
+        for bytes: [UInt8] in [[0xC3], [0xC3, 0, 0xA4], [0, 0xFF], [0x61, 0, 0xED, 0xA0, 0x80, 0], [0xC0, 0x80]] {
+            #expect(!isText(bytes))
+        }
+        // A million of them take no million looks at the rest.
+        #expect(isText([UInt8](repeating: 0, count: 1 << 20)))
+    }
 }

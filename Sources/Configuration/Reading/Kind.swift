@@ -44,7 +44,7 @@ extension Kind where Value == String {
         Kind(
             read: { (node) throws(Refusal) in
                 if case .string(let text) = node.value {
-                    if text.isEmpty || text.hasPrefix("$7$") || text.hasPrefix("$6$") { return text }
+                    if text.isEmpty || ["$7$", "$6$", "SCRAM-SHA-256$"].contains(where: text.hasPrefix) { return text }
                 }
                 // Without the value: who put a password here in the clear would read it in a log.
                 throw Refusal("is not a password hash ($7$...): make one with `roost passwd`")

@@ -23,6 +23,19 @@ final class Server: Sendable {
     /// Lets nobody in without a login, and knows of none.
     static let closed = Server("closed", anonymous: "never", "")
 
+    /// Knows one user, with a verifier for SCRAM-SHA-256: the one of RFC 7677 §3, whose password is "pencil".
+    static let scram = Server(
+        "scram",
+        """
+        [access]
+        [[access.user]]
+        name = "user"
+        password = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$\
+        WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+        publish = ["#"]
+        subscribe = ["#"]
+        """)
+
     let port: UInt16
     private let text: String
 
