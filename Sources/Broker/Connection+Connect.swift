@@ -103,7 +103,6 @@ extension Connection {
             connack.topicAliasMaximum = limits.topicAliases
             connack.maximumQoS = QoS(rawValue: limits.maximumQoS) ?? .exactlyOnce
             connack.retainAvailable = limits.retainAvailable
-            connack.sharedSubscriptionAvailable = false
             connack.assignedClientIdentifier = assigned
             if let node = broker.announcedNode { connack.userProperties = [UserProperty("roost-node", node)] }
             if session.expiryInterval != connect.sessionExpiryInterval ?? 0 {
