@@ -78,8 +78,17 @@ extension Admin {
             sessions.reduce(0) { $0 + $1.queuedBytes })
         text.add(
             "roost_session_lost_messages_total", .counter,
-            "Messages that sessions lost to their limits, or to eviction.",
+            "Messages that sessions and shared subscriptions lost to their limits, or to eviction.",
             broker.lostBySessions)
+        let shares = broker.shares.values
+        text.add(
+            "roost_shared_subscriptions", .gauge, "Shared subscriptions, each with its members.", shares.count)
+        text.add(
+            "roost_shared_queued_messages", .gauge,
+            "Messages that wait for a member of a shared subscription, or for its acknowledgement.",
+            shares.reduce(0) { $0 + $1.queuedMessages })
+        text.add(
+            "roost_shared_queued_bytes", .gauge, "Their bytes.", shares.reduce(0) { $0 + $1.queuedBytes })
     }
 
     private func addStore(to text: inout PrometheusText) {

@@ -36,6 +36,9 @@ extension Admin {
                     json.member("denied_publishes", broker.figures.deniedPublishes)
                     json.member("denied_subscriptions", broker.figures.deniedSubscriptions)
                 }
+                json.array("shared_subscriptions") { json in
+                    for group in broker.sharesInOrder { write(group, to: &json) }
+                }
                 json.array("uplinks") { json in
                     for report in reports {
                         json.object { json in
@@ -51,6 +54,18 @@ extension Admin {
                     for warning in warnings { json.value(warning.text) }
                 }
             }
+        }
+    }
+
+    private func write(_ group: ShareGroup, to json: inout JSONWriter) {
+        json.object { json in
+            json.member("filter", Self.text(group.filter))
+            json.member("members", group.memberCount)
+            json.member("connected", group.connectedCount)
+            json.member("queued_messages", group.queuedMessages)
+            json.member("queued_bytes", group.queuedBytes)
+            json.member("inflight", group.inflightCount)
+            json.member("lost", group.lostMessages)
         }
     }
 }

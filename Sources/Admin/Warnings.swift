@@ -136,6 +136,13 @@ extension Admin {
             warnings.append(
                 Warning(text: "more sessions that are full and lose messages: \(others)", isDegrading: true))
         }
+        for group in broker.sharesInOrder where group.isLosing {
+            warnings.append(
+                Warning(
+                    text: "shared subscription \(Self.text(group.filter)) is full and loses messages: "
+                        + "\(group.lostMessages) so far (limits.session_messages, limits.session_bytes)",
+                    isDegrading: true))
+        }
         return warnings
     }
 

@@ -83,6 +83,8 @@ extension Session {
         rightsSerial = broker.lastRightsSerial
         checkedFrom = rights == nil ? 0 : broker.log.takeLaneSequence()
         if !subscriptions.isEmpty { broker.tree.noteChange() }
+        // What was set aside for others may be its own now.
+        if !shares.isEmpty { broker.loop.onNextTickEnd { [weak self] in self?.pump() } }
     }
 
     /// Whether a message that has waited may still be sent: messages that were routed under these rights were looked at

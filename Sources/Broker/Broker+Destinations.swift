@@ -43,21 +43,25 @@ extension Broker {
         var denied: Set<ObjectIdentifier> = []
         tree.match(topic) { interest in
             let subscription = interest.subscription
+            guard case .session(let session) = interest.subscriber else {
+                if case .share(let group) = interest.subscriber { group.join(destinations, of: topic) }
+                return
+            }
             if subscription.noLocal {
                 destinations.hasNoLocal = true
-                if interest.session === publisher { return }
+                if session === publisher { return }
             }
-            let key = ObjectIdentifier(interest.session)
+            let key = ObjectIdentifier(session)
             let place = places[key] ?? deliveries.count
             if place == deliveries.count {
-                guard !denied.contains(key), interest.session.mayReceive(topic) else {
+                guard !denied.contains(key), session.mayReceive(topic) else {
                     denied.insert(key)
                     return
                 }
                 places[key] = place
                 deliveries.append(
                     Destinations.Delivery(
-                        session: interest.session, qos: subscription.qos, retainAsPublished: false,
+                        session: session, qos: subscription.qos, retainAsPublished: false,
                         subscriptionIdentifiers: []))
             }
             deliveries[place].qos = max(deliveries[place].qos, subscription.qos)
@@ -73,6 +77,7 @@ extension Broker {
                 destinations.direct.append(delivery)
             }
         }
+        destinations.close()
         var uplinks: Set<String> = []
         for route in routes where !uplinks.contains(route.uplink) {
             guard route.filter.withUnsafeBytes({ TopicFilter.matches(filter: $0, topic: topic) }) else { continue }

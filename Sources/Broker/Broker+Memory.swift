@@ -10,9 +10,13 @@ extension Broker {
             logLine(.warning, "slow subscribers have filled store.memory: the slowest lose messages")
         }
         while waitingMeter.bytes > limit {
-            guard let slowest = sessions.values.max(by: { $0.waitingBytes < $1.waitingBytes }),
-                slowest.waitingBytes > 0
-            else { return }
+            let group = shares.values.max { $0.waitingBytes < $1.waitingBytes }
+            let session = sessions.values.max { $0.waitingBytes < $1.waitingBytes }
+            if let group, group.waitingBytes > session?.waitingBytes ?? 0 {
+                group.loseWaiting()
+                continue
+            }
+            guard let slowest = session, slowest.waitingBytes > 0 else { return }
             let target = slowest.waitingBytes - slowest.waitingBytes / 16
             repeat { slowest.loseWaiting() } while slowest.waitingBytes > target && waitingMeter.bytes > limit
         }

@@ -107,7 +107,7 @@ extension Broker {
 
     func durableStreams(_ destinations: Destinations, _ publish: PublishView, _ origin: Origin) -> [LogStream] {
         let qos = publish.qos
-        guard !destinations.routes.isEmpty || (qos != .atMostOnce && !destinations.durable.isEmpty) else { return [] }
+        guard !destinations.routes.isEmpty || (qos != .atMostOnce && destinations.wantsLog) else { return [] }
         var streams: [LogStream] = []
         for route in destinations.routes {
             if route.isOf(origin) || route.leadsBack(publish) { continue }
@@ -118,7 +118,7 @@ extension Broker {
             }
             streams.append(route.queue.stream)
         }
-        guard qos != .atMostOnce, !destinations.durable.isEmpty else { return streams }
+        guard qos != .atMostOnce, destinations.wantsLog else { return streams }
         if destinations.stream == nil || destinations.topology != log.topology {
             (destinations.stream, destinations.set) = log.sessionStream(
                 for: destinations.durable.compactMap { delivery in
@@ -130,7 +130,7 @@ extension Broker {
                             retainAsPublished: delivery.retainAsPublished,
                             subscriptionIdentifiers: delivery.subscriptionIdentifiers)
                     )
-                })
+                } + destinations.durableShares.compactMap(\.asMember))
             destinations.topology = log.topology
         }
         if let stream = destinations.stream { streams.append(stream) }
@@ -139,8 +139,8 @@ extension Broker {
 
     /// To those who are reached only while they are connected.
     func deliver(_ publish: PublishView, _ destinations: Destinations, message: Message?) {
-        let sendsDurable = publish.qos == .atMostOnce && !destinations.durable.isEmpty
-        guard !destinations.direct.isEmpty || sendsDurable else { return }
+        let sendsDurable = publish.qos == .atMostOnce && destinations.wantsLog
+        guard destinations.wantsDirect || sendsDurable else { return }
         var made = message
         withLastingProperties(publish) { properties in
             template.reset(
@@ -153,7 +153,9 @@ extension Broker {
                 for delivery in destinations.durable {
                     delivery.session.offer(&template, publish, delivery, &made)
                 }
+                for group in destinations.durableShares { group.offer(&template, publish, &made) }
             }
+            for group in destinations.directShares { group.offer(&template, publish, &made) }
         }
     }
 

@@ -78,7 +78,10 @@ extension Broker {
         session.retainedBacklog = []
         session.isBehind = true
         session.updateSettling()
-        if session.expiryInterval > 0 { session.queue?.commitUnwritten() }
+        if session.expiryInterval > 0 {
+            session.queue?.commitUnwritten()
+            session.offerSharedAgain()
+        }
         for (identifier, known) in session.inbound where known.ticket != nil {
             session.inbound[identifier]?.ticket = nil
         }
@@ -114,8 +117,7 @@ extension Broker {
     func end(_ session: Session, storedAlready: Bool) {
         if let timer = session.expiryTimer { loop.cancel(timer) }
         publishDelayedWill(session)
-        for filter in session.subscriptions.keys { tree.remove(filter, session: session) }
-        session.subscriptions = [:]
+        endSubscriptions(of: session)
         session.outbound = [:]
         session.inbound = [:]
         session.waiting = []
@@ -137,7 +139,9 @@ extension Broker {
 
     func restore(_ state: StoredState) {
         let places = state.places
+        for stored in state.shares { restore(stored, places[stored.record.id] ?? []) }
         for stored in state.sessions { restore(stored, places[stored.record.id] ?? []) }
+        for group in sharesInOrder { group.isRestored() }
         log.retireOrphans()
         for (topic, record) in state.retained { restoreRetained(topic, record) }
         restoreWills(state)
@@ -154,19 +158,21 @@ extension Broker {
         session.queue?.restore(places)
         for record in stored.subscriptions {
             let subscription = SubscriptionState(record)
-            session.subscriptions[record.filter] = subscription
-            tree.insert(record.filter, session: session, subscription: subscription)
+            for change in enter(subscription, session) { log.lazily(change) }
         }
         for identifier in stored.inbound { session.inbound[identifier] = Session.Inbound(isSafe: true, ticket: nil) }
         for record in stored.outbound {
-            guard let membership = session.queue?.membership(of: record.stream) else {
+            let group = record.share.flatMap { share in shares.values.first { $0.queue?.session == share } }
+            let queue = record.share == nil ? session.queue : group?.queue
+            guard let membership = queue?.membership(of: record.stream) else {
                 log.lazily(.outboundRemoved(stored.record.id, record.identifier))
                 continue
             }
             membership.isInFlight(record.number)
             session.outbound[record.identifier] = Session.Outbound(
                 state: record.released ? .released : .published, qos: .exactlyOnce, membership: membership,
-                number: record.number, sentAt: loop.now)
+                number: record.number, sentAt: loop.now,
+                share: group?.restored(membership, record.number, for: session, record.identifier))
         }
         session.isBehind = true
         sessions[session.clientIdentifier] = session

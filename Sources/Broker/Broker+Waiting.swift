@@ -21,7 +21,7 @@ extension Broker {
         guard let session = connection.session, let publish = try? PublishView(packet, version: connection.version),
             let destinations = destinations(of: publish.topic, .client(session))
         else { return false }
-        return publish.retain || !destinations.durable.isEmpty || !destinations.routes.isEmpty
+        return publish.retain || destinations.wantsLog || !destinations.routes.isEmpty
             || (publish.qos == .exactlyOnce && session.isDurable)
     }
 

@@ -40,6 +40,8 @@ public final class Broker {
     var connections: [ObjectIdentifier: Connection] = [:]
     public var connectionCount: Int { connections.count }
     let tree = SubscriptionTree()
+    /// Shared Subscriptions by their whole filter, `$share` and all.
+    public internal(set) var shares: [[UInt8]: ShareGroup] = [:]
     let retained = RetainedMessages()
     var refusedConnections = Episode()
     var retainedLimit = Episode()
@@ -83,10 +85,11 @@ public final class Broker {
     private func scheduleTidying() {
         tidyingTimer = loop.schedule(after: Self.tidyingInterval) { [unowned self] in
             let idle = loop.now - Self.tidyingInterval
-            let queues = sessions.values.compactMap(\.queue)
+            let queues = sessions.values.compactMap(\.queue) + shares.values.compactMap(\.queue)
             for queue in queues.sorted(by: { $0.session.rawValue < $1.session.rawValue }) {
                 queue.leaveFinishedStreams(idleSince: idle)
             }
+            for group in sharesInOrder { group.endIfDone() }
             retained.removeExpired(at: log.clock.now) { log.forgetRetained($0) }
             scheduleTidying()
         }
@@ -97,14 +100,18 @@ public final class Broker {
     var tidyingTimer = Timer.none
     private static let tidyingInterval = Duration.seconds(60)
 
-    public var subscriptionCount: Int { tree.count }
+    public var subscriptionCount: Int { tree.count + shares.values.reduce(0) { $0 + $1.extraMembers } }
     /// Without our own in `$SYS`; the bytes are with them.
     public var retainedCount: Int { max(retained.count - systemTopics.count, 0) }
     public var retainedBytes: Int { retained.bytes }
     public let systemTopics = SystemTopics()
 
-    /// Messages that sessions lost to their limits, or to eviction.
-    public var lostBySessions: UInt64 { sessions.values.reduce(figures.lostByEndedSessions) { $0 + $1.lostMessages } }
+    /// Messages that sessions and share groups lost to their limits, or to eviction.
+    public var lostBySessions: UInt64 {
+        shares.values.reduce(sessions.values.reduce(figures.lostByEndedSessions) { $0 + $1.lostMessages }) {
+            $0 + $1.lostMessages
+        }
+    }
 
     /// Streams that listeners still look at.
     private var undecidedCount = 0

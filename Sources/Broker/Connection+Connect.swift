@@ -115,7 +115,6 @@ extension Connection {
             connack.topicAliasMaximum = limits.topicAliases
             connack.maximumQoS = QoS(rawValue: limits.maximumQoS) ?? .exactlyOnce
             connack.retainAvailable = limits.retainAvailable
-            connack.sharedSubscriptionAvailable = false
             connack.assignedClientIdentifier = assigned
             connack.authenticationMethod = authentication?.method
             connack.authenticationData = authentication?.data

@@ -16,12 +16,13 @@ extension Connection {
                 let state = SubscriptionState(
                     filter: requested.filter, qos: granted, noLocal: requested.noLocal,
                     retainAsPublished: requested.retainAsPublished, identifier: packet.subscriptionIdentifier ?? 0)
-                session.subscriptions[requested.filter] = state
-                broker.tree.insert(requested.filter, session: session, subscription: state)
+                changes += broker.enter(state, session)
                 if let id = session.id {
                     changes.append(.subscription(id, state.record(requested.retainHandling.rawValue)))
                 }
                 reasons.append(ReasonCode(rawValue: granted.rawValue))
+                // A Shared Subscription is sent no retained messages, §4.8.2.
+                guard !state.isShared else { continue }
                 if requested.retainHandling == .send || (requested.retainHandling == .sendIfNew && isNew) {
                     retained.append((requested, state))
                 }
@@ -34,6 +35,7 @@ extension Connection {
             guard state == .accepted, let session = self.session else { return }
             write(suback.encode(version: version))
             for (_, subscription) in retained { broker.sendRetained(to: session, subscription) }
+            if !session.shares.isEmpty { session.pump() }
         }
         answerOnceCommitted(changes, answer)
     }
@@ -50,8 +52,7 @@ extension Connection {
     private func refusal(of requested: Subscription, _ session: Session) -> ReasonCode? {
         requested.filter.withUnsafeBytes { bytes in
             guard let filter = try? TopicFilter(bytes) else { return failure(.topicFilterInvalid) }
-            guard !filter.isShared else { return failure(.sharedSubscriptionsNotSupported) }
-            guard TopicName.levels(bytes) <= limits.topicLevels else { return failure(.topicFilterInvalid) }
+            guard TopicName.levels(filter.filter) <= limits.topicLevels else { return failure(.topicFilterInvalid) }
             guard session.rights?.maySubscribe(to: filter.filter) ?? true else {
                 broker.noteDeniedSubscription(session, bytes)
                 return failure(.notAuthorized)
@@ -74,7 +75,7 @@ extension Connection {
                 reasons.append(.noSubscriptionExisted)
                 continue
             }
-            broker.tree.remove(filter, session: session)
+            broker.leave(filter, session)
             if let id = session.id { changes.append(.subscriptionRemoved(id, filter: filter)) }
             reasons.append(.success)
         }

@@ -18,7 +18,14 @@ final class Destinations {
     var direct: [Delivery] = []
     /// Durable sessions with QoS > 0: their messages go through the log.
     var durable: [Delivery] = []
-    /// The stream of all in `durable`; made at the first message with QoS > 0.
+    /// Shared Subscriptions: each gives a message to one of its members. Those with a queue in the log, and the others.
+    var durableShares: [ShareGroup] = []
+    var directShares: [ShareGroup] = []
+    /// Somebody's messages with QoS > 0 go through the log.
+    private(set) var wantsLog = false
+    /// Somebody's messages never do.
+    private(set) var wantsDirect = false
+    /// The stream of all in `durable` and `durableShares`; made at the first message with QoS > 0.
     var stream: LogStream?
     /// Where that is the mixed stream, what its messages must have.
     var set: MessageSet?
@@ -32,8 +39,14 @@ final class Destinations {
     var verdicts = PublishVerdicts()
 
     /// Somebody may be given a message without the log.
-    var hasListeners: Bool { !direct.isEmpty || !durable.isEmpty }
-    var isEmpty: Bool { direct.isEmpty && durable.isEmpty && routes.isEmpty }
+    var hasListeners: Bool { wantsDirect || wantsLog }
+    var isEmpty: Bool { !wantsDirect && !wantsLog && routes.isEmpty }
+
+    /// All who get the messages are known.
+    func close() {
+        wantsLog = !durable.isEmpty || !durableShares.isEmpty
+        wantsDirect = !direct.isEmpty || !directShares.isEmpty
+    }
 }
 
 /// A route as the broker sees it: which topics it takes, and where they go.

@@ -10,35 +10,35 @@ struct InterestList {
 
     func forEach(_ body: (SubscriptionTree.Interest) -> Void) { interests.forEach(body) }
 
-    /// Adds, or takes the place of the session's own; whether it is new.
+    /// Adds, or takes the place of the subscriber's own; whether it is new.
     mutating func insert(_ interest: SubscriptionTree.Interest) -> Bool {
-        if let place = place(of: interest.session) {
+        if let place = place(of: interest.subscriber.identity) {
             interests[place] = interest
             return false
         }
         interests.append(interest)
         if !places.isEmpty {
-            places[ObjectIdentifier(interest.session)] = interests.count - 1
+            places[interest.subscriber.identity] = interests.count - 1
         } else if interests.count > Self.few {
-            for (place, interest) in interests.enumerated() { places[ObjectIdentifier(interest.session)] = place }
+            for (place, interest) in interests.enumerated() { places[interest.subscriber.identity] = place }
         }
         return true
     }
 
     /// Whether there was one. The last takes its place.
-    mutating func remove(_ session: Session) -> Bool {
-        guard let place = place(of: session) else { return false }
+    mutating func remove(_ subscriber: SubscriptionTree.Interest.Subscriber) -> Bool {
+        guard let place = place(of: subscriber.identity) else { return false }
         let last = interests.removeLast()
-        if !places.isEmpty { places[ObjectIdentifier(session)] = nil }
+        if !places.isEmpty { places[subscriber.identity] = nil }
         if place < interests.count {
             interests[place] = last
-            if !places.isEmpty { places[ObjectIdentifier(last.session)] = place }
+            if !places.isEmpty { places[last.subscriber.identity] = place }
         }
         return true
     }
 
-    private func place(of session: Session) -> Int? {
-        guard places.isEmpty else { return places[ObjectIdentifier(session)] }
-        return interests.firstIndex { $0.session === session }
+    private func place(of subscriber: ObjectIdentifier) -> Int? {
+        guard places.isEmpty else { return places[subscriber] }
+        return interests.firstIndex { $0.subscriber.identity == subscriber }
     }
 }

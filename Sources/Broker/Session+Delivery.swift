@@ -19,16 +19,18 @@ extension Session {
     }
 
     /// What waits for its identifier's commit goes to the output as soon as that is over.
-    private func isCongested(_ connection: Connection) -> Bool { connection.isCongested(with: bindingBytes) }
+    func isCongested(_ connection: Connection) -> Bool { connection.isCongested(with: bindingBytes) }
 
     /// Sends what waits, as far as the client's window and our output buffer allow.
     func pump() {
         guard let connection, connection.isAccepted else { return }
         guard resend(on: connection) else { return }
         sendRetained(on: connection)
+        if sharesGoFirst { pumpShares() }
         while hasRoom, !isCongested(connection) {
             guard deliverNext(on: connection) else { break }
         }
+        if !shares.isEmpty { pumpShares() }
         if !retainedBacklog.isEmpty {
             isBehind = true
             // An output that the peer takes at once is never reported as drained.
@@ -90,17 +92,24 @@ extension Session {
                 item.message, qos: qos, member: member, identifier: identifier, isDuplicate: false, now: now)
             return
         }
-        bind(identifier, item)
+        guard let id else { return }
+        bind(identifier, item, member, .outbound(id, record(of: identifier, item.membership, item.number)))
+    }
+
+    func record(
+        of identifier: UInt16, _ membership: SessionQueue.Membership, _ number: UInt64, released: Bool = false,
+        share: SharedDelivery? = nil
+    ) -> OutboundRecord {
+        OutboundRecord(
+            identifier: identifier, stream: membership.stream.record.id, number: number, released: released,
+            share: share?.group.queue?.session)
     }
 
     /// The identifier is on disk, with its message, before the message is sent: after a crash it is not given to another.
-    private func bind(_ identifier: UInt16, _ item: SessionQueue.Item) {
-        guard let id else { return }
-        let record = OutboundRecord(
-            identifier: identifier, stream: item.membership.stream.record.id, number: item.number, released: false)
+    func bind(_ identifier: UInt16, _ item: SessionQueue.Item, _ member: StreamMember, _ change: Change) {
         bindingBytes += item.message.byteCount
         broker.log.commitStream(item.membership.stream)
-        broker.log.commit([.outbound(id, record)]) { [self] in
+        broker.log.commit([change]) { [self] in
             bindingBytes -= item.message.byteCount
             guard outbound[identifier]?.state == .binding, outbound[identifier]?.number == item.number else {
                 return
@@ -119,7 +128,7 @@ extension Session {
             outbound[identifier]?.isSent = true
             outbound[identifier]?.sentAt = broker.loop.now
             connection.send(
-                item.message, qos: .exactlyOnce, member: item.member, identifier: identifier,
+                item.message, qos: .exactlyOnce, member: member, identifier: identifier,
                 isDuplicate: false, now: broker.log.clock.now)
         }
     }
@@ -133,6 +142,7 @@ extension Session {
     /// first sending [MQTT-4.6.0-1]: at QoS 2 that is later than at QoS 1, by a commit.
     func prepareResends() {
         resends = []
+        for delivery in outbound.values { delivery.share?.isTakenUp() }
         for (identifier, _) in outbound.sorted(by: {
             ($0.value.order, $0.value.membership?.stream.record.id.rawValue ?? 0, $0.value.number)
                 < ($1.value.order, $1.value.membership?.stream.record.id.rawValue ?? 0, $1.value.number)
@@ -147,7 +157,7 @@ extension Session {
     private func resend(on connection: Connection) -> Bool {
         while let identifier = resends.first {
             guard !connection.isCongested else { return false }
-            guard let delivery = outbound[identifier], let queue, let membership = delivery.membership else {
+            guard let delivery = outbound[identifier], delivery.membership != nil || delivery.share != nil else {
                 resends.removeFirst()
                 continue
             }
@@ -159,7 +169,7 @@ extension Session {
                 break
             case .published:
                 guard hasRoomToResend else { return false }
-                switch queue.reread(membership, delivery.number) {
+                switch reread(delivery) {
                 case .loading: return false
                 case .end, .missing:
                     complete(identifier)
@@ -168,7 +178,7 @@ extension Session {
                     complete(identifier)
                 case .message(let message):
                     connection.send(
-                        message, qos: delivery.qos, member: membership.member(of: message), identifier: identifier,
+                        message, qos: delivery.qos, member: delivery.member(of: message), identifier: identifier,
                         isDuplicate: delivery.isSent, now: broker.log.clock.now)
                 }
             }
@@ -177,6 +187,12 @@ extension Session {
             resends.removeFirst()
         }
         return true
+    }
+
+    private func reread(_ delivery: Outbound) -> LogStream.Reading {
+        if let message = delivery.share?.message { return .message(message) }
+        guard let queue, let membership = delivery.membership else { return .end }
+        return queue.reread(membership, delivery.number)
     }
 
     // MARK: In memory
@@ -274,13 +290,21 @@ extension Session {
     /// PUBACK, or PUBCOMP, or a PUBREC that refuses: the delivery is over.
     func finish(_ identifier: UInt16) {
         guard complete(identifier) else { return }
-        if isBehind { pump() } else if queue != nil { updateSettling() }
+        sharesGoFirst = !shares.isEmpty && !sharesGoFirst
+        if isBehind {
+            pump()
+        } else {
+            if !shares.isEmpty { pumpShares() }
+            if queue != nil || !shares.isEmpty { updateSettling() }
+        }
     }
 
     @discardableResult
     private func complete(_ identifier: UInt16) -> Bool {
         guard let delivery = outbound.removeValue(forKey: identifier) else { return false }
-        if let membership = delivery.membership {
+        if let share = delivery.share {
+            finish(share, delivery, identifier)
+        } else if let membership = delivery.membership {
             queue?.finish(membership, delivery.number)
             if delivery.qos == .exactlyOnce, let id { broker.log.lazily(.outboundRemoved(id, identifier)) }
         }
@@ -329,8 +353,7 @@ extension Session {
             return
         }
         outbound[identifier]?.state = .recording
-        let record = OutboundRecord(
-            identifier: identifier, stream: membership.stream.record.id, number: delivery.number, released: true)
+        let record = record(of: identifier, membership, delivery.number, released: true, share: delivery.share)
         broker.log.commit([.outbound(id, record)]) { [self] in
             guard outbound[identifier]?.state == .recording else { return }
             outbound[identifier]?.state = .released

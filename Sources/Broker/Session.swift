@@ -29,6 +29,8 @@ public final class Session {
         var sentAt: Instant
         /// It was sent, or may have been in an earlier run: the next time is with DUP [MQTT-3.3.1-1].
         var isSent = true
+        /// A Shared Subscription's; nil: the session's own.
+        var share: SharedDelivery?
     }
 
     /// A QoS 2 message whose PUBREL is awaited.
@@ -61,6 +63,12 @@ public final class Session {
     var queue: SessionQueue?
     public internal(set) var connection: Connection?
     var subscriptions: [[UInt8]: SubscriptionState] = [:]
+    /// The Shared Subscriptions that it is a member of.
+    var shares: [ShareGroup.Member] = []
+    /// Whose turn it is where the session's own messages and shared ones wait for its window.
+    var sharesGoFirst = false
+    /// `pump` comes at the end of the tick.
+    var isPumpDue = false
     /// Seconds; `UInt32.max`: never.
     public internal(set) var expiryInterval: UInt32 = 0
     /// Store time at which the client left.
@@ -166,10 +174,15 @@ public final class Session {
 
     /// Says whether the log may wait for this session's acknowledgements before it writes.
     func updateSettling() {
+        if !shares.isEmpty { for share in shares { share.group.updateSettling() } }
         guard let queue else { return }
+        queue.setCanSettle(!isBehind && answersInTime)
+    }
+
+    /// The client is there, has room and usually answers within half of the settle window.
+    var answersInTime: Bool {
         let settle = Double(broker.log.options.settle.milliseconds)
-        queue.setCanSettle(
-            connection != nil && hasRoom && !isBehind && resends.isEmpty && answers.milliseconds * 2 < settle)
+        return connection != nil && hasRoom && resends.isEmpty && answers.milliseconds * 2 < settle
     }
 
     func measured(_ delivery: Outbound) { answers.add(broker.loop.now - delivery.sentAt) }

@@ -13,9 +13,21 @@ final class SubscriptionTree {
         var isEmpty: Bool { children.isEmpty && anyLevel == nil && here.isEmpty && below.isEmpty }
     }
 
-    /// One session's subscription to one filter.
+    /// One session's subscription to one filter, or a Shared Subscription, however many members it has.
     struct Interest {
-        let session: Session
+        enum Subscriber {
+            case session(Session)
+            case share(ShareGroup)
+
+            var identity: ObjectIdentifier {
+                switch self {
+                case .session(let session): ObjectIdentifier(session)
+                case .share(let group): ObjectIdentifier(group)
+                }
+            }
+        }
+
+        let subscriber: Subscriber
         let subscription: SubscriptionState
     }
 
@@ -29,9 +41,12 @@ final class SubscriptionTree {
 
     /// Adds or replaces.
     func insert(_ filter: [UInt8], session: Session, subscription: SubscriptionState) {
+        insert(filter, Interest(subscriber: .session(session), subscription: subscription))
+    }
+
+    func insert(_ filter: [UInt8], _ interest: Interest) {
         generation += 1
         let (node, isBelow) = find(filter)
-        let interest = Interest(session: session, subscription: subscription)
         let isNew = isBelow ? node.below.insert(interest) : node.here.insert(interest)
         if isNew { count += 1 }
     }
@@ -53,31 +68,35 @@ final class SubscriptionTree {
         return (node, false)
     }
 
-    func remove(_ filter: [UInt8], session: Session) {
+    func remove(_ filter: [UInt8], session: Session) { remove(filter, .session(session)) }
+
+    func remove(_ filter: [UInt8], _ subscriber: Interest.Subscriber) {
         generation += 1
-        remove(Self.levels(filter)[...], session, from: root)
+        remove(Self.levels(filter)[...], subscriber, from: root)
     }
 
-    private func remove(_ levels: ArraySlice<ArraySlice<UInt8>>, _ session: Session, from node: Node) {
+    private func remove(
+        _ levels: ArraySlice<ArraySlice<UInt8>>, _ subscriber: Interest.Subscriber, from node: Node
+    ) {
         guard let level = levels.first else {
-            remove(session, from: &node.here)
+            remove(subscriber, from: &node.here)
             return
         }
         if level.elementsEqual([UInt8(ascii: "#")]) {
-            remove(session, from: &node.below)
+            remove(subscriber, from: &node.below)
         } else if level.elementsEqual([UInt8(ascii: "+")]) {
             guard let next = node.anyLevel else { return }
-            remove(levels.dropFirst(), session, from: next)
+            remove(levels.dropFirst(), subscriber, from: next)
             if next.isEmpty { node.anyLevel = nil }
         } else {
             guard let next = node.children[level] else { return }
-            remove(levels.dropFirst(), session, from: next)
+            remove(levels.dropFirst(), subscriber, from: next)
             if next.isEmpty { node.children[level] = nil }
         }
     }
 
-    private func remove(_ session: Session, from list: inout InterestList) {
-        if list.remove(session) { count -= 1 }
+    private func remove(_ subscriber: Interest.Subscriber, from list: inout InterestList) {
+        if list.remove(subscriber) { count -= 1 }
     }
 
     /// Calls `body` for every subscription whose filter matches.
@@ -113,7 +132,11 @@ final class SubscriptionState {
     /// 0: none.
     let identifier: UInt32
 
+    /// Of a Shared Subscription.
+    let isShared: Bool
+
     init(filter: [UInt8], qos: QoS, noLocal: Bool, retainAsPublished: Bool, identifier: UInt32) {
+        isShared = ShareGroup.isShared(filter)
         self.filter = filter
         self.qos = qos
         self.noLocal = noLocal

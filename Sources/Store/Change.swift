@@ -31,6 +31,8 @@ public enum Change: Sendable {
     /// How far a session (or `SessionID.route`, the stream's own route) has come.
     case position(StreamID, SessionID, Position)
     case session(SessionRecord)
+    /// `sessionRemoved` removes it.
+    case share(ShareRecord)
     /// The session, its subscriptions, identifiers and positions go.
     case sessionRemoved(SessionID)
     case subscription(SessionID, SubscriptionRecord)

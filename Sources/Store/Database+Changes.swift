@@ -14,6 +14,7 @@ extension Database {
                 $0.bind(4, DatabaseCodec.encode(position))
             }
         case .session(let session): try write(session)
+        case .share(let share): try write(share)
         case .sessionRemoved(let session):
             try statements.tables.removeSession(session.rawValue)
         case .subscription(let session, let subscription): try write(subscription, of: session.rawValue)
@@ -27,7 +28,7 @@ extension Database {
             try statements.tables.outbound.run(session.rawValue, Int64(record.identifier)) {
                 $0.bind(3, record.stream.rawValue)
                 $0.bind(4, record.number)
-                $0.bind(5, record.released)
+                $0.bind(5, (record.share?.rawValue ?? 0) << 1 | (record.released ? 1 : 0))
             }
         case .outboundRemoved(let session, let identifier):
             try statements.tables.outboundRemoved.run(session.rawValue, Int64(identifier))
@@ -87,6 +88,15 @@ extension Database {
             $0.bind(3, session.userName)
             $0.bind(4, Int64(session.expiryInterval))
             if let time = session.disconnectedAt { $0.bind(5, time) } else { $0.bindNull(5) }
+        }
+    }
+
+    private func write(_ share: ShareRecord) throws(SQLiteError) {
+        try statements?.tables.session.run(share.id.rawValue) {
+            $0.bind(2, share.name)
+            $0.bind(3, [])
+            $0.bind(4, Int64(UInt32.max))
+            $0.bindNull(5)
         }
     }
 

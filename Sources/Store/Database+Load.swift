@@ -6,7 +6,7 @@ extension Database {
             state.runs = try runs()
             state.streams = try streams()
             state.highestRemovedStream = counters.filter { $0.value.isRemoved }.map(\.key).max() ?? 0
-            state.sessions = try sessions()
+            (state.sessions, state.shares) = try sessions()
             try rows("SELECT topic, packet, received, expires FROM retained") {
                 state.retained.append(
                     (
@@ -104,7 +104,7 @@ extension Database {
         return try headers(in: keys, limit: 1).first
     }
 
-    private func sessions() throws(SQLiteError) -> [StoredState.Session] {
+    private func sessions() throws(SQLiteError) -> ([StoredState.Session], [StoredState.Share]) {
         var sessions: [StoredState.Session] = []
         var places: [Int64: Int] = [:]
         try rows("SELECT id, client, user, expiry, disconnected FROM session ORDER BY id") {
@@ -136,9 +136,17 @@ extension Database {
             sessions[place].outbound.append(
                 OutboundRecord(
                     identifier: UInt16(truncatingIfNeeded: $0.int(1)), stream: StreamID(rawValue: $0.integer(2)),
-                    number: UInt64(bitPattern: $0.integer(3)), released: $0.bool(4)))
+                    number: UInt64(bitPattern: $0.integer(3)), released: $0.integer(4) & 1 == 1,
+                    share: $0.integer(4) > 1 ? SessionID(rawValue: $0.integer(4) >> 1) : nil))
         }
-        return sessions
+        let shares = sessions.compactMap { session in
+            ShareRecord.filter(ofName: session.record.clientIdentifier).map { filter in
+                StoredState.Share(
+                    record: ShareRecord(id: session.record.id, filter: filter), outbound: session.outbound)
+            }
+        }
+        sessions.removeAll { ShareRecord.filter(ofName: $0.record.clientIdentifier) != nil }
+        return (sessions, shares)
     }
 
     private func runs() throws(SQLiteError) -> [RunRecord] {

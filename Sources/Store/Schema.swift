@@ -15,7 +15,7 @@
 enum Schema {
     /// "Roos".
     static let applicationID: Int64 = 0x526F_6F73
-    static let version = 4
+    static let version = 5
     /// From this version on every page has a checksum, so that upgrading an older database rewrites it (`Database.rewrite`).
     static let checksums = 3
 
@@ -66,6 +66,10 @@ enum Schema {
         "",
         // Streams without route and members are mixed, and their segments' indexes say whom messages are for: an older
         // version would take them for nobody's.
+        "",
+        // Share groups are among the sessions, under names that begin with a zero byte, and `outbound.released` has twice the
+        // group's id on top: an older version would take them for clients that never come, and a group's deliveries for the
+        // session's own.
         "",
     ]
 

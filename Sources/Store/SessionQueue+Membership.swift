@@ -134,6 +134,15 @@ extension SessionQueue {
             if stream.isOnDisk { stream.log.positionChanged(self) }
         }
 
+        /// Finishes what was neither taken nor is in flight.
+        func finishUnread() {
+            guard !inFlight.isEmpty else { return skip(to: stream.next) }
+            while let number = findNextToRead(), number < stream.next {
+                nextToRead = number + 1
+                finish(number)
+            }
+        }
+
         /// The session leaves: nothing of it holds up the stream any more.
         func passAll() {
             guard own == nil else { return passOwn() }

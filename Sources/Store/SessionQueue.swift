@@ -191,6 +191,9 @@ public final class SessionQueue: StreamConsumer {
     /// The client has the message, or never will: it is done with.
     public func finish(_ membership: Membership, _ number: UInt64) { membership.finish(number) }
 
+    /// Gives up what waits and was not taken: nobody is left to have it.
+    public func finishUnread() { for membership in memberships { membership.finishUnread() } }
+
     /// Reads one message again, for a resend.
     public func reread(_ membership: Membership, _ number: UInt64) -> LogStream.Reading {
         membership.stream.read(at: number, for: self)

@@ -49,13 +49,35 @@ public struct OutboundRecord: Sendable, Equatable {
     public var number: UInt64
     /// PUBREC came: PUBREL is what is owed, and the message itself is finished.
     public var released: Bool
+    /// The share group whose message it is; nil: the session's own.
+    public var share: SessionID?
 
-    public init(identifier: UInt16, stream: StreamID, number: UInt64, released: Bool) {
+    public init(identifier: UInt16, stream: StreamID, number: UInt64, released: Bool, share: SessionID? = nil) {
         self.identifier = identifier
         self.stream = stream
         self.number = number
         self.released = released
+        self.share = share
     }
+}
+
+/// A share group with a queue of its own: it takes part in streams as a session does, under an identifier of the same kind,
+/// and is kept among the sessions.
+public struct ShareRecord: Sendable, Equatable {
+    public var id: SessionID
+    /// `$share/{ShareName}/{filter}`.
+    public var filter: [UInt8]
+
+    public init(id: SessionID, filter: [UInt8]) {
+        self.id = id
+        self.filter = filter
+    }
+
+    /// What stands for the Client Identifier. None has U+0000 [MQTT-1.5.4-2].
+    var name: [UInt8] { [0] + filter }
+
+    /// nil: it names a Client.
+    static func filter(ofName name: [UInt8]) -> [UInt8]? { name.first == 0 ? Array(name.dropFirst()) : nil }
 }
 
 public struct RetainedRecord: Sendable, Equatable {

@@ -59,7 +59,19 @@ public struct StoredState: Sendable {
         }
     }
 
-    /// A session's place in one stream.
+    public struct Share: Sendable {
+        public var record: ShareRecord
+        /// What went at QoS 2 to members whose sessions end with their connections: nobody else may have it
+        /// [MQTT-4.8.2-5]. The identifiers are the group's own.
+        public var outbound: [OutboundRecord]
+
+        public init(record: ShareRecord, outbound: [OutboundRecord]) {
+            self.record = record
+            self.outbound = outbound
+        }
+    }
+
+    /// A session's place in one stream, or a share group's.
     public struct Place: Sendable {
         public var stream: StreamID
         public var member: StreamMember
@@ -83,6 +95,7 @@ public struct StoredState: Sendable {
     public var runs: [RunRecord] = []
     public var streams: [Stream] = []
     public var sessions: [Session] = []
+    public var shares: [Share] = []
     public var retained: [(topic: [UInt8], record: RetainedRecord)] = []
     public var states: [(kind: StateKind, key: [UInt8], value: [UInt8])] = []
     public var usedBytes = 0

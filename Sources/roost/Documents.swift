@@ -53,6 +53,14 @@ struct StatusDocument: Decodable {
         var deniedSubscriptions: Int64
     }
 
+    struct SharedSubscription: Decodable {
+        var filter: String
+        var members: Int64
+        var connected: Int64
+        var queuedMessages: Int64
+        var queuedBytes: Int64
+    }
+
     struct Uplink: Decodable {
         var name: String
         var state: String
@@ -75,6 +83,8 @@ struct StatusDocument: Decodable {
     /// nil: a roostd before there were any.
     var access: Access?
     var store: Store
+    /// nil: a roostd before there were any.
+    var sharedSubscriptions: [SharedSubscription]?
     var uplinks: [Uplink]
     var warnings: [String]
 }

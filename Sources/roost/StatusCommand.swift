@@ -83,6 +83,7 @@ struct StatusScreen {
         ]
         if let refused { lines.append(row("Refused", refused)) }
         if let lost { lines.append(row("Lost", lost)) }
+        for line in shared { lines.append(row("Shared", line)) }
         for uplink in status.uplinks { lines.append(row("Uplink", line(of: uplink))) }
         if status.uplinks.isEmpty { lines.append(row("Uplink", Terminal.paint("none configured", .dim))) }
         if !status.warnings.isEmpty { lines.append("") }
@@ -148,6 +149,24 @@ struct StatusScreen {
         guard !told.isEmpty else { return nil }
         return Terminal.paint(told.joined(separator: ", "), .yellow) + " since the start (roost queue says where)"
     }
+
+    /// The shared subscriptions for which most waits.
+    private var shared: [String] {
+        let all = (status.sharedSubscriptions ?? []).sorted { $1.queuedMessages < $0.queuedMessages }
+        var lines = all.prefix(Self.namedShares).map { group in
+            let members =
+                "\(Quantities.count(group.connected)) of \(Quantities.counted(group.members, "member")) connected"
+            let waiting =
+                group.queuedMessages == 0
+                ? "nothing waits"
+                : "\(Quantities.counted(group.queuedMessages, "message")) wait, \(Quantities.bytes(group.queuedBytes))"
+            return "\(group.filter.printable)  \(members), \(waiting)"
+        }
+        if all.count > Self.namedShares { lines.append("and \(all.count - Self.namedShares) more") }
+        return lines
+    }
+
+    private static let namedShares = 5
 
     private func line(of uplink: StatusDocument.Uplink) -> String {
         var text = "\(uplink.name)  " + Terminal.paint(uplink.state, UplinkCommand.colour(of: uplink.state))

@@ -61,7 +61,7 @@ struct ProtocolViolationTests {
         #expect(!client.isClosed)
     }
 
-    @Test("[MQTT-3.1.2-24] a client without room for CONNACK is closed", arguments: [(UInt32(17), true), (18, false)])
+    @Test("[MQTT-3.1.2-24] a client without room for CONNACK is closed", arguments: [(UInt32(15), true), (16, false)])
     func tinyMaximumPacketSize(size: UInt32, isClosed: Bool) throws {
         let node = try Node()
 

@@ -59,7 +59,7 @@ struct SubscriptionModelTests {
             var found: [String] = []
             [UInt8](topic.utf8).withUnsafeBytes {
                 tree.match($0) { interest in
-                    let index = sessions.firstIndex { $0 === interest.session } ?? -1
+                    let index = sessions.firstIndex { ObjectIdentifier($0) == interest.subscriber.identity } ?? -1
                     found.append("\(index) \(String(decoding: interest.subscription.filter, as: UTF8.self))")
                 }
             }

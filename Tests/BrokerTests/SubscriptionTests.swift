@@ -104,14 +104,6 @@ struct SubscriptionTests {
         #expect(system.takeDeliveries().contains { $0.topic == "$SYS/broker/version" && $0.payload == "roost" })
     }
 
-    @Test func sharedSubscriptionsAreRefusedAsAnnounced() throws {
-        let node = try Node()
-        let client = try node.client("a")
-
-        #expect(client.connack?.sharedSubscriptionAvailable == false)
-        #expect(client.subscribed("$share/g/t") == [.sharedSubscriptionsNotSupported])
-    }
-
     @Test func tooManyLevelsAreRefused() throws {
         var limits = BrokerLimits()
         limits.topicLevels = 3
