@@ -43,7 +43,7 @@ final class Echo: ByteStreamDelegate {
 
 extension EventLoop {
     /// Turns until `condition` holds; false when that takes longer than anything here should.
-    func turn(for limit: Duration = .seconds(20), until condition: () -> Bool) -> Bool {
+    func turn(for limit: Duration = .seconds(120), until condition: () -> Bool) -> Bool {
         let deadline = clock.now + limit
         while !condition() {
             if clock.now > deadline { return false }
