@@ -6,6 +6,8 @@ final class Faults {
     /// How often, on average.
     struct Pace {
         var killGap: Duration
+        /// Until so many were killed: this instead, since they get little done between kills that come fast.
+        var hurry: (kills: Int, gap: Duration)?
         var up: Duration
         var down: Duration
         /// Of all kills, those of the cloud.
@@ -88,7 +90,8 @@ final class Faults {
     // MARK: - Kills
 
     private func waitForKill() {
-        after(pace.killGap) { faults in
+        let hurry = pace.hurry.flatMap { kills < $0.kills ? $0.gap : nil }
+        after(hurry ?? pace.killGap) { faults in
             faults.kill(Double.random(in: 0..<1) < faults.pace.cloudShare ? faults.cloud : faults.node)
             faults.waitForKill()
         }

@@ -5,7 +5,7 @@ struct ProveSchedule {
     let faults: Duration
     /// How long the disk stays full before the kill, and after it.
     let full: Duration
-    let pace: Faults.Pace
+    private(set) var pace: Faults.Pace
 
     init(_ choices: Prove.Choices) {
         let seconds = choices.minutes * 60
@@ -15,9 +15,9 @@ struct ProveSchedule {
         steady = share(0.09, 1)
         faults = share(0.6, 5)
         full = share(0.03, 1, 5)
-        let gap = choices.kills > 0 ? faults.seconds / Double(choices.kills) : seconds / 40
-        pace = Faults.Pace(
-            killGap: .milliseconds(Int64(max(0.3, min(choices.kills > 0 ? gap : 3, gap)) * 1000)),
-            up: share(1 / 40, 0.6, 5), down: share(1 / 50, 0.6, 4))
+        let gap = share(1 / 40, 0.3, 3)
+        pace = Faults.Pace(killGap: gap, up: share(1 / 40, 0.6, 5), down: share(1 / 50, 0.6, 4))
+        let wanted: Duration = .milliseconds(Int64(max(0.3, faults.seconds / Double(max(choices.kills, 1))) * 1000))
+        if choices.kills > 0, wanted < gap { pace.hurry = (choices.kills, wanted) }
     }
 }
