@@ -24,11 +24,11 @@ TEST_PACKAGES := mosquitto mosquitto-clients openssl lz4 sqlite3 python3-venv
 POWERLOSS_PACKAGES := gcc libc6-dev pkg-config libfuse3-dev fuse3 e2fsprogs util-linux python3
 BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev liblz4-dev libsqlite3-dev libssl-dev openssl lz4 zstd python3 util-linux
 
-# How long `make soak` runs, and how often `make powerloss` cuts the power.
+# How long `make soak` and `make fuzz` run, and how often `make powerloss` cuts the power.
 MINUTES ?= 60
 CUTS ?= 100
 
-.PHONY: help run build store-bench test simulate mutate bench soak powerloss install uninstall format lint clean
+.PHONY: help run build store-bench test simulate mutate fuzz bench soak powerloss install uninstall format lint clean
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,12 @@ simulate: ## run SEEDS histories of a node and a cloud with every fault; SEED=n 
 mutate: ## break the code on purpose, and see that the simulation finds it
 	@$(call install,$(BUILD_PACKAGES) python3)
 	@Tests/Simulation/Mutations/run
+
+fuzz: ## let libFuzzer look for bytes that break something (MINUTES=60); TARGET=broker looks at one alone
+	@$(call install,$(BUILD_PACKAGES))
+	@echo "roost: building with libFuzzer, beside the other builds"
+	@ROOST_FUZZ=1 swift build --scratch-path .build/fuzz -c release --sanitize=fuzzer -Xswiftc -enable-testing -j $(JOBS) --product fuzz
+	@Tests/Fuzz/run $(MINUTES) $(TARGET)
 
 store-bench: build ## build what measures the store by itself
 	@$(RELEASE) --product store-bench

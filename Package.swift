@@ -21,6 +21,22 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
         name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: settings)
 }
 
+/// Bytes that nobody meant, for whatever takes bytes. In the ordinary tests a short run with a known seed; with ROOST_FUZZ set,
+/// which `make fuzz` does, the program that libFuzzer makes of the same targets, and which no other build has a part in.
+let fuzzing: [Target] = {
+    let dependencies: [Target.Dependency] = [
+        "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
+    ]
+    guard Context.environment["ROOST_FUZZ"] != nil else {
+        return [tests("Fuzz", dependencies, exclude: ["Command", "Corpus", "run"])]
+    }
+    return [
+        .executableTarget(
+            name: "fuzz", dependencies: dependencies, path: "Tests/Fuzz", exclude: ["Test", "Corpus", "run"],
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+    ]
+}()
+
 let package = Package(
     name: "roost",
     products: [
@@ -99,6 +115,6 @@ let package = Package(
         .executableTarget(
             name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulation/Command", swiftSettings: settings),
         tests("SimulationTests", ["Simulation", "CSQLite"]),
-    ],
+    ] + fuzzing,
     swiftLanguageModes: [.v6]
 )
