@@ -3,7 +3,7 @@ import MQTT
 /// Who plays in every run: publishers first, then who only listens.
 enum Cast {
     static let publishers = 5
-    static let count = 13
+    static let count = 15
     /// The crowd, which is in few runs: each has one level of a topic to itself.
     static let crowd = 9
 
@@ -64,6 +64,16 @@ enum Cast {
                     ("alarm/+", .atLeastOnce),
                 ],
                 persistent: true))
+        // A group: each message to one of the two.
+        for name in ["left", "right"] {
+            add(
+                name, .node,
+                listener(
+                    [
+                        ("$share/hands/plant/#", .exactlyOnce), ("$share/hands/alarm/#", .atLeastOnce),
+                        ("$share/hands/own/#", .exactlyOnce),
+                    ], persistent: true, think: 0...40))
+        }
         guard world.scenario.hasCrowd else { return clients }
         for member in 0..<crowd {
             let qos = member % 2 == 0 ? QoS.atLeastOnce : .exactlyOnce
