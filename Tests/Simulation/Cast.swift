@@ -3,8 +3,10 @@ import MQTT
 /// Who plays in every run: publishers first, then who only listens.
 enum Cast {
     static let publishers = 5
-    static let count = 15
-    /// The crowd, which is in few runs: each has one level of a topic to itself.
+    static let count = 13
+    /// Behind them in every fifth run: the members of a Shared Subscription.
+    static let members = 2
+    /// The crowd, which is in few runs and comes last: each has one level of a topic to itself.
     static let crowd = 9
 
     /// Topics that a publisher at the node, or at the cloud, chooses from.
@@ -64,8 +66,7 @@ enum Cast {
                     ("alarm/+", .atLeastOnce),
                 ],
                 persistent: true))
-        // A group: each message to one of the two.
-        for name in ["left", "right"] {
+        for name in ["left", "right"] where world.scenario.hasGroup {
             add(
                 name, .node,
                 listener(

@@ -10,6 +10,8 @@ public struct Schedule: Sendable {
         var random = SimulationRandom(seed: seed)
         self.seed = seed
         scenario = Scenario(&random)
+        // Not drawn: the other histories stay what they were.
+        scenario.hasGroup = seed % 5 == 1
         steps = []
         let count = random.within(30...90)
         for _ in 0..<count {
@@ -58,7 +60,7 @@ public struct Schedule: Sendable {
         let kind = scenario.kind
         let dice = random.below(100)
         if kind == .calm || dice < 55 { return publishing(&random, scenario) }
-        if dice < 68 { return client(&random) }
+        if dice < 68 { return client(&random, scenario) }
         if dice < 78 { return network(&random) }
         return machine(&random, kind)
     }
@@ -84,8 +86,9 @@ public struct Schedule: Sendable {
             client: client, topic: random.below(64), qos: qos, count: random.pick([1, 1, 2, 3, 8]), bytes: bytes)
     }
 
-    private static func client(_ random: inout SimulationRandom) -> Operation {
-        let client = random.below(Cast.count)
+    private static func client(_ random: inout SimulationRandom, _ scenario: Scenario) -> Operation {
+        let isMember = scenario.hasGroup && random.oneIn(3)
+        let client = isMember ? Cast.count + random.below(Cast.members) : random.below(Cast.count)
         switch random.below(8) {
         case 0: return .stall(client: client, milliseconds: random.pick([50, 500, 3000]))
         case 1: return .resubscribe(client: client, identifier: UInt32(random.within(1...3)))
