@@ -73,7 +73,7 @@ enum Cast {
                     [
                         ("$share/hands/plant/#", .exactlyOnce), ("$share/hands/alarm/#", .atLeastOnce),
                         ("$share/hands/own/#", .exactlyOnce),
-                    ], persistent: true, think: 0...40))
+                    ], persistent: true, think: 0...600))
         }
         guard world.scenario.hasCrowd else { return clients }
         for member in 0..<crowd {

@@ -32,6 +32,20 @@ public struct Schedule: Sendable {
             let qos = random.oneIn(2) ? QoS.atLeastOnce : .exactlyOnce
             insert([.spread(client: random.below(3), first: random.below(512), count: 320, qos: qos)])
         }
+        if scenario.hasGroup, scenario.kind != .calm {
+            // A member goes, or the node, while members think about what they have.
+            for _ in 0..<4 {
+                let publish = Operation.publish(
+                    client: random.below(3), topic: random.below(64), qos: .exactlyOnce, count: 4, bytes: 10)
+                let end: Operation =
+                    random.oneIn(3)
+                    ? .kill(node: true, effects: random.within(1...4), downMilliseconds: 100)
+                    : .leave(
+                        client: Cast.count + random.below(Cast.members), .reset,
+                        awayMilliseconds: random.pick([0, 2000]))
+                insert([publish, publish, end], waitMilliseconds: 25)
+            }
+        }
         if scenario.overflows {
             let flood = (0..<40).map { _ in
                 Operation.publish(
