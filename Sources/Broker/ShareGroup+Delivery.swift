@@ -190,10 +190,11 @@ extension ShareGroup {
         return connection.canSend(message, qos: qos, member: member.subscription.member(qos)) ? .fit : .tooLarge
     }
 
-    /// Messages that only memory has may be given to members: what these don't acknowledge is kept.
+    /// Messages that only memory has may be given to members: what these don't acknowledge is kept, and leaves room for what
+    /// waits for others.
     private var hasMemory: Bool {
         unacknowledgedBytes < broker.limits.sessionBytes
-            && broker.waitingMeter.bytes <= broker.log.options.memoryBytes
+            && broker.waitingMeter.bytes <= broker.log.options.memoryBytes / 2
     }
 
     // MARK: In memory

@@ -154,9 +154,9 @@ public final class ShareGroup {
         let queue = SessionQueue(
             session: id, log: broker.log, maximumMessages: limits.sessionMessages, maximumBytes: limits.sessionBytes)
         queue.losesNewest = limits.sessionFullLosesNewest
-        queue.onAppend = { [unowned self, unowned queue] _, _, _ in
+        queue.onAppend = { [unowned self] _, _, _ in
             wake()
-            if isBehind { queue.enforceLimits() }
+            if isBehind { self.queue?.enforceLimits() }
         }
         queue.onHold = { [unowned self] in isBehind = true }
         queue.onReadable = { [unowned self] in pump() }

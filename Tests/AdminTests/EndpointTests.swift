@@ -29,6 +29,18 @@ import Testing
         #expect(text.hasSuffix(#""uplinks":[],"warnings":[]}"# + "\n"))
     }
 
+    @Test func statusListsSharedSubscriptions() throws {
+        let node = try Node(directory.path)
+        let worker = try node.client("worker", filter: "$share/g/plant/#")
+        defer { worker.stream.close() }
+
+        let text = try node.get("/status")
+
+        let group = #"{"filter":"$share/g/plant/#","members":1,"connected":1,"queued_messages":0,"#
+        #expect(text.contains(#""subscriptions":1,"#))
+        #expect(text.contains(#""shared_subscriptions":["# + group), "\(text)")
+    }
+
     @Test func nothingIsSaidOfADayInTheFirstMinute() throws {
         let node = try Node(directory.path)
         node.pass(.seconds(59))

@@ -4,7 +4,9 @@ import MQTT
 enum Cast {
     static let publishers = 5
     static let count = 13
-    /// The crowd, which is in few runs: each has one level of a topic to itself.
+    /// Behind them in every fifth run: the members of a Shared Subscription.
+    static let members = 2
+    /// The crowd, which is in few runs and comes last: each has one level of a topic to itself.
     static let crowd = 9
 
     /// Topics that a publisher at the node, or at the cloud, chooses from.
@@ -64,6 +66,15 @@ enum Cast {
                     ("alarm/+", .atLeastOnce),
                 ],
                 persistent: true))
+        for name in ["left", "right"] where world.scenario.hasGroup {
+            add(
+                name, .node,
+                listener(
+                    [
+                        ("$share/hands/plant/#", .exactlyOnce), ("$share/hands/alarm/#", .atLeastOnce),
+                        ("$share/hands/own/#", .exactlyOnce),
+                    ], persistent: true, think: 0...600))
+        }
         guard world.scenario.hasCrowd else { return clients }
         for member in 0..<crowd {
             let qos = member % 2 == 0 ? QoS.atLeastOnce : .exactlyOnce

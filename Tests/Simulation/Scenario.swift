@@ -54,6 +54,8 @@ public struct Scenario: Sendable {
     /// A crowd of persistent sessions, every combination of which gets messages of its own: far more sets than there are
     /// streams for. Each session gets what it subscribed to, and nothing else, once at QoS 2.
     var hasCrowd = false
+    /// Two clients share subscriptions.
+    var hasGroup = false
     /// Now and then a message of 20 to 60 KB: it arrives as it was, like any other, and memory stays within its bounds.
     var hasLargeMessages = false
     /// More goes to the node while its link is cut than its budget holds: what did not come is in gaps, number by number.

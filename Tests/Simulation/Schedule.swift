@@ -10,6 +10,8 @@ public struct Schedule: Sendable {
         var random = SimulationRandom(seed: seed)
         self.seed = seed
         scenario = Scenario(&random)
+        // Not drawn: the other histories stay what they were.
+        scenario.hasGroup = seed % 5 == 1
         steps = []
         let count = random.within(30...90)
         for _ in 0..<count {
@@ -29,6 +31,20 @@ public struct Schedule: Sendable {
         if scenario.hasCrowd {
             let qos = random.oneIn(2) ? QoS.atLeastOnce : .exactlyOnce
             insert([.spread(client: random.below(3), first: random.below(512), count: 320, qos: qos)])
+        }
+        if scenario.hasGroup, scenario.kind != .calm {
+            // A member goes, or the node, while members think about what they have.
+            for _ in 0..<4 {
+                let publish = Operation.publish(
+                    client: random.below(3), topic: random.below(64), qos: .exactlyOnce, count: 4, bytes: 10)
+                let end: Operation =
+                    random.oneIn(3)
+                    ? .kill(node: true, effects: random.within(1...4), downMilliseconds: 100)
+                    : .leave(
+                        client: Cast.count + random.below(Cast.members), .reset,
+                        awayMilliseconds: random.pick([0, 2000]))
+                insert([publish, publish, end], waitMilliseconds: 25)
+            }
         }
         if scenario.overflows {
             let flood = (0..<40).map { _ in
@@ -58,7 +74,7 @@ public struct Schedule: Sendable {
         let kind = scenario.kind
         let dice = random.below(100)
         if kind == .calm || dice < 55 { return publishing(&random, scenario) }
-        if dice < 68 { return client(&random) }
+        if dice < 68 { return client(&random, scenario) }
         if dice < 78 { return network(&random) }
         return machine(&random, kind)
     }
@@ -84,8 +100,9 @@ public struct Schedule: Sendable {
             client: client, topic: random.below(64), qos: qos, count: random.pick([1, 1, 2, 3, 8]), bytes: bytes)
     }
 
-    private static func client(_ random: inout SimulationRandom) -> Operation {
-        let client = random.below(Cast.count)
+    private static func client(_ random: inout SimulationRandom, _ scenario: Scenario) -> Operation {
+        let isMember = scenario.hasGroup && random.oneIn(3)
+        let client = isMember ? Cast.count + random.below(Cast.members) : random.below(Cast.count)
         switch random.below(8) {
         case 0: return .stall(client: client, milliseconds: random.pick([50, 500, 3000]))
         case 1: return .resubscribe(client: client, identifier: UInt32(random.within(1...3)))

@@ -24,6 +24,7 @@ public struct Tally: Sendable {
         case manySets = "messages beyond 256 of them"
         case mixed = "messages in the mixed stream"
         case mixedQoS = "session sets of more than one QoS"
+        case shared = "messages to members of shared subscriptions"
     }
 
     private(set) var counts: [Feature: Int] = [:]

@@ -1,8 +1,9 @@
-"""A paho-mqtt 2 client in a session that outlives connections: paho_load.py PORT 3.1.1|5 publish|subscribe NAME COUNT.
+"""A paho-mqtt 2 client in a session that outlives connections: paho_load.py PORT 3.1.1|5 publish|subscribe NAME COUNT
+[FILTER].
 
 publish:   COUNT numbered messages to load/QOS, at QoS 1 and 2 in turn, over as many connections as it takes; a line with
            the number of each that is acknowledged. paho sends again by itself what was not.
-subscribe: a line with topic and payload of everything in load/, until it is killed.
+subscribe: a line with topic and payload of everything in load/, or of what FILTER says, until it is killed.
 """
 
 import sys
@@ -13,6 +14,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 PORT, IS_5, ROLE, NAME, COUNT = int(sys.argv[1]), sys.argv[2] == "5", sys.argv[3], sys.argv[4], int(sys.argv[5])
+FILTER = sys.argv[6] if len(sys.argv) > 6 else "load/#"
 # PUBCOMP with "Packet Identifier not found" answers a PUBREL whose first answer was lost: the message is long known.
 NOT_FOUND = 0x92
 PATIENCE = 120
@@ -52,7 +54,7 @@ if IS_5:
     more = {"clean_start": False, "properties": properties}
 client.connect("127.0.0.1", PORT, **more)
 if ROLE == "subscribe":
-    client.on_connect = lambda *_: client.subscribe("load/#", qos=2)
+    client.on_connect = lambda *_: client.subscribe(FILTER, qos=2)
     client.on_subscribe = lambda *_: print("subscribed", flush=True)
     client.on_message = lambda c, u, message: print(message.topic, message.payload.decode(), flush=True)
     client.loop_forever()

@@ -12,6 +12,7 @@ final class LoadSubscriber: MQTTClientDelegate {
     }
 
     private let endpoint: Endpoint
+    private let filter: String
     let receiveMaximum: Int
     private let client: MQTTClient
     private unowned let scenario: Scenario
@@ -41,9 +42,10 @@ final class LoadSubscriber: MQTTClientDelegate {
     ///   - highest: the QoS that the way here leaves of QoS 2.
     ///   - lowest: the QoS that it raises everything to.
     init(
-        _ scenario: Scenario, name: String = "subscriber", receiveMaximum: UInt16 = 200, highest: QoS = .exactlyOnce,
-        lowest: QoS = .atMostOnce, to endpoint: Endpoint
+        _ scenario: Scenario, name: String = "subscriber", filter: String = "load/#", receiveMaximum: UInt16 = 200,
+        highest: QoS = .exactlyOnce, lowest: QoS = .atMostOnce, to endpoint: Endpoint
     ) {
+        self.filter = filter
         self.scenario = scenario
         self.endpoint = endpoint
         self.receiveMaximum = Int(receiveMaximum)
@@ -84,7 +86,7 @@ final class LoadSubscriber: MQTTClientDelegate {
         connections += 1
         run = roostd?.runs ?? connections
         if hadSession && !connack.sessionPresent { complaints.append("the session of the subscriber is gone") }
-        if !isSubscribed { _ = client.subscribe([Subscription(filter: Array("load/#".utf8), qos: .exactlyOnce)]) }
+        if !isSubscribed { _ = client.subscribe([Subscription(filter: Array(filter.utf8), qos: .exactlyOnce)]) }
     }
 
     func client(_ client: MQTTClient, didSubscribe identifier: UInt16, reasons: [ReasonCode]) {

@@ -5,6 +5,7 @@ import Uplink
 extension Model {
     func judge() {
         for client in world.cast where client.manner.isPersistent && !client.manner.filters.isEmpty { judge(client) }
+        judgeGroups()
         judgeCoverage()
         judgeNumbers()
         judgeRoutes()
@@ -25,6 +26,26 @@ extension Model {
         guard let first = missing.first else { return }
         let others = missing.count > 1 ? " and \(missing.count - 1) more" : ""
         fail(.lost, "\(client.name) never got \(first.message.description) by way \(first.way)\(others)")
+    }
+
+    /// What was acknowledged while somebody was subscribed has come to a member.
+    private func judgeGroups() {
+        let filters = Set(world.cast.flatMap { $0.manner.filters.map(\.filter) }.filter { $0.hasPrefix("$share/") })
+        for filter in filters.sorted() {
+            let members = world.cast.filter { $0.manner.filters.contains { $0.filter == filter } }
+            let isJudged = members.allSatisfy { !world.isForgiven($0.role) && $0.sessionLosses == 0 }
+            guard isJudged, world.scenario.kind != .narrow, let role = members.first?.role,
+                let since = members.compactMap({ $0.subscribedAt[filter] }).min()
+            else { continue }
+            for message in messages where !message.payload.isEmpty && !message.retain && message.qos != .atMostOnce {
+                let arrival = Arrival(message: message.number, way: 0)
+                guard message.role == role, message.isAcknowledged, let sentAt = message.sentAt, since < sentAt,
+                    Self.matches(Self.unshared(filter), message.topic),
+                    !members.contains(where: { deliveries[$0.name]?.counts[arrival] != nil })
+                else { continue }
+                return fail(.lost, "no member of \(filter) ever got \(message.description)")
+            }
+        }
     }
 
     private func isOwed(_ message: MessageRecord, by way: Int, to client: SimulatedClient) -> Bool {

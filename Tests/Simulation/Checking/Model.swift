@@ -24,6 +24,8 @@ final class Model {
     private(set) var messages: [MessageRecord] = []
     private var places: [String: Int] = [:]
     private(set) var deliveries: [String: Deliveries] = [:]
+    /// What the members of each Shared Subscription have had at QoS 2, all together.
+    private var shared: [String: [Int: Int]] = [:]
     /// What the receiver has committed: how often, and when first.
     var taken: [Arrival: (count: Int, at: Int64)] = [:]
     let numbers = Numbers()
@@ -109,6 +111,7 @@ final class Model {
         let count = (before?.count ?? 0) + 1
         deliveries[client.name, default: Deliveries()].counts[arrival] = (count, connection, onConnection)
         checkRefused(message, way, client)
+        checkShared(message, full, publish.qos, client)
         if before != nil {
             checkAgain(message, way, count, onConnection, publish.qos, client)
         } else {
@@ -118,7 +121,7 @@ final class Model {
 
     /// Nobody gets what it has no subscription for, nor at a higher QoS than the highest that it was granted.
     private func checkSubscribed(_ message: MessageRecord, _ topic: String, _ qos: QoS, _ client: SimulatedClient) {
-        let granted = client.manner.filters.filter { Self.matches($0.filter, topic) }.map(\.qos).max()
+        let granted = client.manner.filters.filter { Self.matches(Self.unshared($0.filter), topic) }.map(\.qos).max()
         guard let granted else { return fail(.integrity, "\(client.name) got \(message.description) uninvited") }
         let isAsPublished = message.role == client.role
         if qos > granted || (isAsPublished && qos > message.qos) {
@@ -126,7 +129,30 @@ final class Model {
         }
     }
 
+    /// At QoS 2 a message comes to one member once, for each time that it was sent.
+    private func checkShared(_ message: MessageRecord, _ topic: String, _ qos: QoS, _ client: SimulatedClient) {
+        guard client.isInGroups, !world.isForgiven(client.role) else { return }
+        world.tally.add(.shared)
+        guard qos == .exactlyOnce else { return }
+        for (filter, _) in client.manner.filters where Self.matches(Self.unshared(filter), topic) {
+            let count = (shared[filter]?[message.number] ?? 0) + 1
+            shared[filter, default: [:]][message.number] = count
+            if count > message.copies {
+                fail(.exactlyOnce, "the members of \(filter) got \(message.description) \(count) times")
+            }
+        }
+    }
+
+    /// The filter of a Shared Subscription, without its name.
+    static func unshared(_ filter: String) -> String {
+        filter.hasPrefix("$share/")
+            ? filter.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).last.map(String.init) ?? ""
+            : filter
+    }
+
     private func checkOrder(_ message: MessageRecord, _ way: Int, _ client: SimulatedClient) {
+        // What comes back from another member may be late.
+        guard !client.isInGroups else { return }
         let key = "\(way) \(message.orderKey)"
         let last = deliveries[client.name]?.places[key] ?? 0
         // What a session lost to its limit a moment before a crash is there again after it.

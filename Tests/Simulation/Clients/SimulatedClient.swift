@@ -67,6 +67,8 @@ final class SimulatedClient {
     }
 
     var isConnected: Bool { state == .connected }
+    /// It is a member of Shared Subscriptions, and has no other.
+    var isInGroups: Bool { manner.filters.contains { $0.filter.hasPrefix("$share/") } }
     var isDone: Bool { flights.isEmpty && waiting.isEmpty }
     /// Which start of the broker is at the other end.
     var serverStart: Int? { end.flatMap { ($0.connection?.peer(of: $0) as? RoostProcess)?.start } }
