@@ -18,10 +18,10 @@ extension FuzzTarget {
     /// As many as take a second or two in a debug build.
     fileprivate var mutations: Int {
         switch self {
-        case .broker: 100
-        case .toml: 150
-        case .websocket, .proxy: 1000
-        case .mqtt4, .mqtt5, .http, .batch, .passwords, .acl, .scram: 5000
+        case .broker: 60
+        case .toml: 100
+        case .websocket, .proxy: 500
+        case .mqtt4, .mqtt5, .http, .batch, .passwords, .acl, .scram: 2000
         }
     }
 }
