@@ -41,10 +41,23 @@ final class Ledger {
         var complaints: [String] = []
     }
 
+    /// A message that came again without a reason.
+    struct Duplicate {
+        var place: Place
+        var series: Int
+        var number: UInt64
+        /// How often its publisher had sent it again, as far as is remembered, and the highest that had come.
+        var resends: Int
+        var highest: UInt64
+        var at: Instant
+    }
+
     let workload: Workload
     private let loop: EventLoop
     private(set) var accounts: [Account]
     private(set) var totals = Totals()
+    /// The first ones.
+    private(set) var duplicates: [Duplicate] = []
     /// Counts connections, so that redeliveries can be told from duplicates.
     private var connections = (cloud: 0, session: 0)
 
@@ -105,13 +118,23 @@ final class Ledger {
         case .cloud:
             let kind = accounts[series].note(number, connection: connections.cloud)
             totals.cloud.count(kind, number, accounts[series])
+            if kind == .duplicate { noteDuplicate(place, series, number, accounts[series].cloud.highest) }
             if kind == .first || kind == .late {
                 totals.plainBytes += PlainMQTT.bytes(topic: topic, payloadCount: payload.count)
             }
         case .session:
             let kind = accounts[series].noteAtSession(number, connection: connections.session)
             totals.session.count(kind, number, accounts[series])
+            if kind == .duplicate { noteDuplicate(place, series, number, accounts[series].session?.highest ?? 0) }
         }
+    }
+
+    private func noteDuplicate(_ place: Place, _ series: Int, _ number: UInt64, _ highest: UInt64) {
+        guard duplicates.count < 20 else { return }
+        duplicates.append(
+            Duplicate(
+                place: place, series: series, number: number, resends: accounts[series].resends(of: number),
+                highest: highest, at: loop.now))
     }
 
     // MARK: - What is wrong

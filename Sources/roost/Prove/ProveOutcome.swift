@@ -24,6 +24,8 @@ struct ProveOutcome {
     let fullDiskWasNoticed: Bool
     /// The first that are missing, one line each.
     let missing: [String]
+    /// The first that came again without a reason.
+    let duplicates: [String]
 
     init(_ prove: Prove) {
         totals = prove.ledger.totals
@@ -47,6 +49,7 @@ struct ProveOutcome {
         fullDisk = prove.phase.rawValue > Prove.Phase.full.rawValue ? prove.fullDisk.name : nil
         fullDiskWasNoticed = prove.fullDisk.wasNoticed
         missing = prove.isCounted ? Self.missing(prove) : []
+        duplicates = Self.duplicates(prove)
     }
 
     var kills: Int { nodeKills + cloudKills }
@@ -69,7 +72,21 @@ struct ProveOutcome {
         if unanswered > 0 { lines.append("\(unanswered) messages were never answered") }
         if totals.strange > 0 { lines.append("\(totals.strange) messages arrived that nobody had sent") }
         if isCounted && totals.acknowledged == 0 { lines.append("nothing was ever acknowledged") }
-        return lines + missing + totals.complaints
+        return lines + missing + duplicates + totals.complaints
+    }
+
+    private static func duplicates(_ prove: Prove) -> [String] {
+        let chronicle = prove.faults.chronicle
+        return prove.ledger.duplicates.map { message in
+            let series = prove.ledger.workload.series[message.series]
+            let place = message.place == .cloud ? "at the cloud" : "in the node's session"
+            var line =
+                "twice \(place): machine-\(series.publisher), \(prove.ledger.workload.name(message.series)), "
+                + "number \(message.number) at QoS \(series.qos.rawValue), when \(message.highest) had come; sent again "
+                + "\(message.resends) times; \(chronicle.time(message.at))"
+            if let near = chronicle.near(message.at) { line += "; \(near)" }
+            return line
+        }
     }
 
     private static func missing(_ prove: Prove) -> [String] {
