@@ -119,7 +119,9 @@ extension V5 {
     }
     @Test func `MQTT-3.3.2-8`() throws { try refuses("94", "30[{%/a} <23 0000> 'x']") }
     @Test func `MQTT-3.3.2-9`() throws { try refuses("94", "30[{%/a} <23 000b> 'x']") }
-    @Test func `MQTT-3.3.2-11`() throws { try play(Self.noAliases(maximum: "22 0001")) }
+    @Test func `MQTT-3.3.2-11`() throws {
+        try play(Self.aliases(maximum: "22 0001", ["{%/a} <23 0001>", "{} <23 0001>"]))
+    }
     @Test func `MQTT-3.3.2-12`() throws {
         try play(
             """
