@@ -17,8 +17,9 @@ struct Account {
     }
 
     private static let markInterval: Duration = .milliseconds(50)
-    /// A broker that died may repeat what it delivered in its last second, copies included.
-    private static let resendMemory: Duration = .seconds(30)
+    /// A broker that died may repeat what it delivered in its last second, copies included: over and over, where it dies each
+    /// time before it has written that it was acknowledged.
+    private static let resendMemory: Duration = .seconds(600)
 
     let qos: QoS
     /// The highest number handed to a client; they begin with 1.
