@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import socket
 import ssl
 import struct
@@ -94,7 +95,12 @@ class Attack:
             await self.receive(sock)
 
     async def slow(self, data, clients=1000):
-        return [self.again(lambda: self.drip(data)) for _ in range(clients)]
+        return [self.apart(self.again(lambda: self.drip(data)), 0.5) for _ in range(clients)]
+
+    async def apart(self, body, within):
+        """Later, so that many of a kind don't do all at once."""
+        await asyncio.sleep(random.random() * within)
+        await body
 
     # Each returns the coroutines that go on until the time is over.
 
@@ -144,7 +150,7 @@ class Attack:
                     await self.send(sock, publish("attack/x", b"z" * 200, 2, identifier))
                     self.count("published")
                     await asyncio.sleep(0.05)
-        return [self.again(lambda index=index: one(index)) for index in range(50)]
+        return [self.apart(self.again(lambda index=index: one(index)), 0.05) for index in range(50)]
 
     async def stalled(self, subscribers=50, publishers=100, rate=2000):
         """Subscribers that stop reading, while a hundred publishers go on."""
@@ -161,7 +167,7 @@ class Attack:
                     await self.send(sock, publish(f"attack/{index}", b"z" * 1024))
                     self.count("published")
                     await asyncio.sleep(publishers / rate)
-        return [self.again(lambda index=index: one(index)) for index in range(publishers)]
+        return [self.apart(self.again(lambda index=index: one(index)), 0.05) for index in range(publishers)]
 
     async def subscribe_flood(self):
         """Sessions that subscribe to ever new filters, a hundred a packet."""
@@ -178,7 +184,7 @@ class Attack:
                     self.count("filters", 100)
                     number += 100
                     await asyncio.sleep(0.1)
-        return [self.again(lambda index=index: one(index)) for index in range(10)]
+        return [self.apart(self.again(lambda index=index: one(index)), 0.1) for index in range(10)]
 
     async def wildcard_storm(self):
         """Nine hundred overlapping filters of one client, and messages that match them all."""
@@ -219,7 +225,7 @@ class Attack:
                     self.count("published", 20)
                     number += 20
                     await asyncio.sleep(0.1)
-        return [self.again(lambda index=index: one(index)) for index in range(10)]
+        return [self.apart(self.again(lambda index=index: one(index)), 0.1) for index in range(10)]
 
     async def run(self, kind):
         tasks = [asyncio.ensure_future(body) for body in await getattr(self, kind)()]
