@@ -29,6 +29,8 @@ public struct BrokerLimits: Sendable, Equatable {
     public var keepAlive: UInt16 = 0
     public var acceptsEmptyClientIdentifier = true
     public var clientIdentifierPrefix = "auto-"
+    /// What a client that asks for Response Information is told, with its identifier for `{client}`; empty: nothing.
+    public var responseInformation = ""
     /// 0: no limit.
     public var connections = 0
     public var sessions = 0

@@ -116,6 +116,7 @@ extension Connection {
             connack.maximumQoS = QoS(rawValue: limits.maximumQoS) ?? .exactlyOnce
             connack.retainAvailable = limits.retainAvailable
             connack.assignedClientIdentifier = assigned
+            if connect.requestResponseInformation { connack.responseInformation = responseInformation(session) }
             connack.authenticationMethod = authentication?.method
             connack.authenticationData = authentication?.data
             authentication?.data = nil
@@ -192,4 +193,14 @@ extension Session {
 func hexadecimal(_ value: UInt64) -> String {
     let digits = String(value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
+}
+
+extension Connection {
+    /// Where the client's answers may go (MQTT 5 §3.2.2.3.15). An identifier that can't be a part of a topic gets none.
+    private func responseInformation(_ session: Session) -> String? {
+        let parts = limits.responseInformation.split(separator: "{client}", omittingEmptySubsequences: false)
+        guard parts.count > 1 else { return limits.responseInformation.isEmpty ? nil : limits.responseInformation }
+        let identifier = text(session.clientIdentifier)
+        return identifier.contains { $0 == "+" || $0 == "#" } ? nil : parts.joined(separator: identifier)
+    }
 }

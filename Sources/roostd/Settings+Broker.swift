@@ -28,6 +28,7 @@ extension BrokerLimits {
         keepAlive = UInt16(clamping: settings.keepAlive.components.seconds)
         acceptsEmptyClientIdentifier = settings.emptyClientID
         clientIdentifierPrefix = settings.clientIDPrefix
+        responseInformation = settings.responseInformation
         connections = settings.connections
         sessions = settings.sessions
     }

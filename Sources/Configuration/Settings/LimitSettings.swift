@@ -37,6 +37,8 @@ public struct LimitSettings: Sendable, Equatable {
     /// May a client leave its identifier to the server.
     public var emptyClientID = true
     public var clientIDPrefix = "auto-"
+    /// Response Information for those who ask for it, with `{client}`; empty: none.
+    public var responseInformation = ""
     /// Over all listeners, 0: no limit.
     public var connections = 0
     /// 0: no limit.
@@ -74,6 +76,7 @@ extension LimitSettings: SettingsTable {
         fields.value("keep_alive", &keepAlive, .time(in: .zero ... .seconds(65535)))
         fields.value("empty_client_id", &emptyClientID, .flag)
         fields.value("client_id_prefix", &clientIDPrefix, .text)
+        fields.value("response_information", &responseInformation, .text)
         fields.value("connections", &connections, .count(in: 0...10_000_000))
         fields.value("sessions", &sessions, .count(in: 0...1_000_000_000))
     }

@@ -147,8 +147,8 @@ extension V5 {
         """
     }
     @Test func `MQTT-3.1.2-28`() throws {
-        // All that a CONNACK has: Receive Maximum, Maximum Packet Size, Topic Alias Maximum, no shared subscriptions, and no
-        // Response Information, asked for or not.
+        // All that a CONNACK has: Receive Maximum, Maximum Packet Size, Topic Alias Maximum, and no Response
+        // Information where none is configured, asked for or not.
         for asked in ["", "19 00", "19 01"] {
             try play(
                 """
