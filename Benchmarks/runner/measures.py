@@ -54,9 +54,9 @@ def flow(tls=False, **options):
 
     def run(bench, broker, pace):
         setup = Setup(tls=tls)
-        options["tls"] = int(tls)
         with bench.broker(broker, setup) as process:
-            return bench.load("flow", port=setup.port, pid=process.pid, warm=0.3, seconds=pace.seconds, **options)
+            return bench.load(
+                "flow", port=setup.port, pid=process.pid, tls=int(tls), warm=0.3, seconds=pace.seconds, **options)
 
     return run
 
@@ -125,17 +125,17 @@ def uplink_rows():
     ]
 
 
-def idle(bench, broker, pace):
-    setup = Setup()
-    with bench.broker(broker, setup) as process:
-        figures = bench.load("idle", port=setup.port, pid=process.pid, clients=pace.connections)
-    return {**figures, "rss_mib": figures["rss_kib"] / 1024, "anonymous_mib": figures["anonymous_kib"] / 1024}
+def idle(tls=False, share=1):
+    """Silent connections, one of `share` of the pace's."""
 
+    def run(bench, broker, pace):
+        setup = Setup(tls=tls)
+        with bench.broker(broker, setup) as process:
+            figures = bench.load(
+                "idle", port=setup.port, pid=process.pid, clients=pace.connections // share, tls=int(tls))
+        return {**figures, "rss_mib": figures["rss_kib"] / 1024, "anonymous_mib": figures["anonymous_kib"] / 1024}
 
-def tls_idle(bench, broker, pace):
-    setup = Setup(tls=True)
-    with bench.broker(broker, setup) as process:
-        return bench.load("idle", port=setup.port, pid=process.pid, clients=pace.connections // 5, tls=1)
+    return run
 
 
 def handshakes(bench, broker, pace):
@@ -181,7 +181,7 @@ MEASURES = [
     Measure("uplink-100", "uplink, 150 B JSON, QoS 1, 100 messages at a time", uplink(True), uplink_rows()),
     Measure("uplink-flow", "uplink, 150 B JSON, QoS 1, 2,000/s", uplink(False), uplink_rows()),
     Measure(
-        "idle", "memory", idle,
+        "idle", "memory", idle(),
         [
             Row("RSS after start", "rss_mib", "MiB", LOWER),
             Row("anonymous part", "anonymous_mib", "MiB", LOWER),
@@ -197,7 +197,7 @@ MEASURES = [
             Row("broker CPU a connection", "cpu_us", "µs", LOWER),
         ]),
     Measure(
-        "tls-idle", "memory over TLS", tls_idle,
+        "tls-idle", "memory over TLS", idle(tls=True, share=5),
         [
             Row("RSS an idle connection", "connection_bytes", "B", LOWER),
             Row("anonymous part", "connection_anonymous_bytes", "B", LOWER),

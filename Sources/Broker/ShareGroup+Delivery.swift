@@ -163,10 +163,10 @@ extension ShareGroup {
         var isAwaited = false
         var isTooLarge = false
         for step in 0..<members.count {
-            let place = turn + step < members.count ? turn + step : turn + step - members.count
+            let place = place(inTurn: step)
             switch fitness(of: members[place], message) {
             case .fit:
-                turn = place + 1 == members.count ? 0 : place + 1
+                turn = (place + 1) % members.count
                 return .member(members[place])
             case .busy, .away: isWanted = true
             case .barred: isAwaited = true
@@ -179,6 +179,9 @@ extension ShareGroup {
         if isTooLarge { broker.figures.dropped += 1 } else { broker.figures.withheld += 1 }
         return .never
     }
+
+    /// Whose turn it is after so many others.
+    private func place(inTurn step: Int) -> Int { (turn + step) % members.count }
 
     private func fitness(of member: Member, _ message: Message) -> Fitness {
         let session = member.session
@@ -224,7 +227,7 @@ extension ShareGroup {
     private func offerAtMostOnce(_ template: inout PublishTemplate, _ publish: PublishView) {
         var slow: Session?
         for step in 0..<members.count {
-            let place = turn + step < members.count ? turn + step : turn + step - members.count
+            let place = place(inTurn: step)
             let (session, subscription) = (members[place].session, members[place].subscription)
             guard let connection = session.connection, connection.isAccepted, session.mayReceive(publish.topic) else {
                 continue
@@ -238,7 +241,7 @@ extension ShareGroup {
                 connection.send(
                     &template, publish, .atMostOnce, publish.retain && subscription.retainAsPublished, 0, identifiers)
             else { continue }
-            turn = place + 1 == members.count ? 0 : place + 1
+            turn = (place + 1) % members.count
             return
         }
         slow?.loseToSlowness()

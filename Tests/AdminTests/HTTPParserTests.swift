@@ -146,7 +146,7 @@ private enum Outcome: Equatable {
     /// However the bytes are cut, and whatever is wrong with them, the outcome is the same, and nothing traps.
     @Test(arguments: 0..<400)
     func fuzz(_ seed: UInt64) {
-        var random = Random(state: seed)
+        var random = SplitMix64(state: seed)
         let seeds = [
             "GET /clients/a%2Fb/x?count=10 HTTP/1.1\r\nHost: 127.0.0.1:9883\r\nAuthorization: Bearer abc\r\n\r\n",
             "POST /log/debug HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
@@ -168,18 +168,5 @@ private enum Outcome: Equatable {
 
         #expect(Outcome.of(bytes, pieces: pieces) == whole)
         #expect(Outcome.of(bytes, pieces: Array(repeating: 1, count: bytes.count)) == whole)
-    }
-}
-
-/// A small deterministic generator (SplitMix64).
-struct Random: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -6,19 +6,6 @@ import Testing
 
 /// A Server that sends anything: the client may end the connection, and nothing worse.
 @Suite struct HostileServerTests {
-    /// SplitMix64: the same bytes for the same seed.
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var value = state
-            value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-            return value ^ (value >> 31)
-        }
-    }
-
     private static let packets: [[UInt8]] = [
         Connack().encode(version: .v5), serverPublish("a", "x"), serverPublish("a", "x", alias: 1),
         serverPublish("", "x", alias: 1), serverPublish("a", "x", qos: .atLeastOnce, identifier: 1),
@@ -29,7 +16,7 @@ import Testing
 
     @Test(arguments: [UInt64(1), 2, 3, 4], [ProtocolVersion.v311, .v5])
     func anythingAtAll(seed: UInt64, version: ProtocolVersion) throws {
-        var random = Generator(state: seed)
+        var random = SplitMix64(state: seed)
         let rig = try Rig {
             $0.version = version
             $0.topicAliasMaximum = 3

@@ -4,19 +4,6 @@ import Testing
 
 /// Random damage to a real configuration: an error or settings, never a crash, and what is read prints and reads back.
 @Suite struct ConfigurationFuzzTests {
-    /// SplitMix64, so that a seed replays.
-    struct Random: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     private static let pieces: [[UInt8]] = [
         "\"", "'''", "\"\"\"", "[", "[[", "]]", "{", "}", "=", ".", ",", "\n", "\r", "#", "\\", "\\u", "{node}",
         "{label:",
@@ -26,7 +13,7 @@ import Testing
 
     @Test(arguments: 0..<UInt64(20))
     func damagedFile(seed: UInt64) throws {
-        var random = Random(state: seed)
+        var random = SplitMix64(state: seed)
         let name = ["roost.toml", "edge.toml", "cloud.toml"][Int(seed % 3)]
         let original =
             seed.isMultiple(of: 4) ? Array(PrintingTests.everything.utf8) : Array(try ExampleFilesTests.text(name).utf8)
@@ -45,7 +32,7 @@ import Testing
         }
     }
 
-    private static func damage(_ bytes: inout [UInt8], _ random: inout Random) {
+    private static func damage(_ bytes: inout [UInt8], _ random: inout SplitMix64) {
         guard !bytes.isEmpty else { return }
         let place = Int.random(in: 0..<bytes.count, using: &random)
         let end = min(bytes.count, place + Int.random(in: 1...12, using: &random))

@@ -31,7 +31,7 @@ extension EndToEndTests {
                 batch = { delay = "50ms" }
                 """)
             // Longer than LZ4 looks back, and noise: it takes its room on disk each time.
-            var random = Random(state: scenario.seed)
+            var random = SplitMix64(state: scenario.seed)
             let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789".unicodeScalars)
             var text = ""
             for _ in 0..<70_000 { text.unicodeScalars.append(letters[Int(random.next() % 36)]) }

@@ -12,7 +12,7 @@ private func isEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPoi
 @Suite struct ByteBufferTests {
     @Test(arguments: 0..<8)
     func behavesLikeAnArray(_ seed: Int) {
-        var random = Random(state: UInt64(seed))
+        var random = SplitMix64(state: UInt64(seed))
         var buffer = ByteBuffer()
         var model: [UInt8] = []
 

@@ -97,7 +97,7 @@ private let more: [UInt8] = [2, 0, 3, 0x61, 0x62, 0x63]
     }
 
     @Test func noiseIsRefusedOrTooShort() {
-        var random = Random(state: 11)
+        var random = SplitMix64(state: 11)
         for round in 0..<2000 {
             let version: ProxyHeader.Version = round % 2 == 0 ? .one : .two
             var bytes = version == .one ? Array("PROXY TCP4 1.2.3.4 5.6.7.8 90 12\r\n".utf8) : binary(1, 0x11, four)

@@ -268,7 +268,7 @@ private struct SecureConnection {
 
     @Test func garbageAtAnyPlaceOfTheStreamClosesIt() throws {
         let (server, client) = try (Certificates.server("server"), Certificates.client())
-        var random = Random(state: 7)
+        var random = SplitMix64(state: 7)
         for _ in 0..<40 {
             let secure = try SecureConnection(server, client)
             #expect(secure.reaches())

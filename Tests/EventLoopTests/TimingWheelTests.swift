@@ -70,7 +70,7 @@ import Testing
 
     @Test(arguments: 0..<12)
     func behavesLikeASortedList(_ seed: Int) {
-        var random = Random(state: UInt64(seed))
+        var random = SplitMix64(state: UInt64(seed))
         var now = Instant(nanoseconds: Int64.random(in: 0...(1 << 40), using: &random))
         var wheel = TimingWheel(now: now)
         var model: [(deadline: Instant, number: Int, timer: Timer)] = []

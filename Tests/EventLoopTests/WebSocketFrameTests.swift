@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func aMaskIsPutOnAndTakenOffAtAnyPlace() {
-        var random = Random(state: 3)
+        var random = SplitMix64(state: 3)
         let key: [UInt8] = [0x37, 0xFA, 0x21, 0x3D]
         let mask = key.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) }
         for count in Array(0...40) + [1000] {

@@ -6,7 +6,7 @@ import Testing
     /// Random messages, cut into frames and reads as chance has it, arrive as they were sent, with pings in between.
     @Test(arguments: 0..<60)
     func framesOfAnyShapeCarryTheBytes(seed: UInt64) throws {
-        var random = Random(state: seed)
+        var random = SplitMix64(state: seed)
         let pair = try WebSocketPair.opened()
         defer { pair.finish() }
         var wire: [UInt8] = []
@@ -39,7 +39,7 @@ import Testing
 
     /// Bytes changed at random, in the handshake or behind it: the connection lives or is closed, and nothing traps.
     @Test func noiseClosesAtMost() throws {
-        var random = Random(state: 5)
+        var random = SplitMix64(state: 5)
         let good =
             Array(webSocketRequest().utf8) + frame(2, [1, 2, 3]) + frame(9, [4]) + frame(2, [5], isFinal: false)
             + frame(0, [6]) + frame(8, closeFrame(1000))

@@ -209,7 +209,7 @@ import Testing
         let world = try World()
         world.upstream.connack.maximumPacketSize = 1000
         world.connect()
-        var numbers = SeededNumbers(seed: 1)
+        var numbers = SplitMix64(state: 1)
         var sent: [String] = []
         for number in 1...40 {
             let noise = (0..<6).map { _ in String(numbers.next(), radix: 36) }.joined()

@@ -123,7 +123,7 @@ import Testing
 
     @Test func aFlippedBitInTheContentIsACheckSum() throws {
         var packets = BatchPackets(mapping: .identity, node: "pump-7")
-        var numbers = SeededNumbers(seed: 3)
+        var numbers = SplitMix64(state: 3)
         let noise = (0..<500).map { _ in String(numbers.next(), radix: 36) }.joined()
         packets.add(Sample(payload: noise))
         var batch = makeBatch(packets: packets.bytes, header: makeHeader())
@@ -154,7 +154,7 @@ import Testing
 
     @Test(arguments: 1...20)
     func brokenBytesNeverCrash(seed: UInt64) {
-        var numbers = SeededNumbers(seed: seed)
+        var numbers = SplitMix64(state: seed)
         let gap = BatchGap(
             run: BatchRun(epoch: 1), first: 1, last: 2, reason: "evicted", from: WallTime(milliseconds: 1),
             to: WallTime(milliseconds: 2))

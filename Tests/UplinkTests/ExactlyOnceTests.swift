@@ -346,7 +346,7 @@ import Testing
     /// A dead link or a SIGKILL at any packet and any step of the writer, again and again.
     @Test(arguments: 1...16 as ClosedRange<UInt64>)
     func chanceDoublesNothingAndLosesNothing(seed: UInt64) throws {
-        var numbers = SeededNumbers(seed: seed)
+        var numbers = SplitMix64(state: seed)
         func below(_ count: UInt64) -> Int { Int(numbers.next() % count) }
         upstream.session = []
         upstream.connack.receiveMaximum = UInt16(1 + below(30))
@@ -378,7 +378,7 @@ import Testing
     /// As above, and the upstream forgets its Session now and then.
     @Test(arguments: 1...6 as ClosedRange<UInt64>)
     func lostSessionsLoseNothing(seed: UInt64) throws {
-        var numbers = SeededNumbers(seed: seed)
+        var numbers = SplitMix64(state: seed)
         func below(_ count: UInt64) -> Int { Int(numbers.next() % count) }
         let total = 60
         let first = try life()

@@ -231,7 +231,7 @@ import Testing
         #expect(ExactlyOnceRecord(decoding: []) == nil)
         #expect(ExactlyOnceRecord(decoding: [2] + bytes.dropFirst()) == nil)
         for count in 0..<bytes.count { _ = ExactlyOnceRecord(decoding: Array(bytes[..<count])) }
-        var numbers = SeededNumbers(seed: 11)
+        var numbers = SplitMix64(state: 11)
         for _ in 0..<20_000 {
             var damaged = bytes
             damaged[Int(numbers.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: numbers.next())

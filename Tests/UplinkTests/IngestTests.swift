@@ -296,7 +296,7 @@ import Testing
 
     @Test(arguments: 1...10)
     func brokenBatchesNeverCrashTheReceiver(seed: UInt64) throws {
-        var numbers = SeededNumbers(seed: seed)
+        var numbers = SplitMix64(state: seed)
         let ingest = try makeIngest { $0.topic = "{node}/{topic}" }
         let values: [UInt64] = [1, 2, 7, 1 << 32, 1 << 33, .max - 1, .max]
         func number() -> UInt64 { values.randomElement(using: &numbers) ?? 1 }

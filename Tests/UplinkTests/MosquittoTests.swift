@@ -192,7 +192,7 @@ import Testing
                 client.connect(to: .tcp(host: "127.0.0.1", port: mosquitto.port))
                 return receiver.isSubscribed
             })
-        var numbers = SeededNumbers(seed: 4)
+        var numbers = SplitMix64(state: 4)
         for number in 1...60 {
             node.publish("\(number) " + (0..<10).map { _ in String(numbers.next(), radix: 36) }.joined())
         }

@@ -39,7 +39,7 @@ import Testing
 
     @Test(arguments: 1...4)
     func whateverComesNothingIsLost(seed: UInt64) throws {
-        var numbers = SeededNumbers(seed: seed)
+        var numbers = SplitMix64(state: seed)
         var state = ReceiverState()
         var came: Set<UInt64> = []
         var named: Set<UInt64> = []

@@ -101,7 +101,7 @@ extension ReceiverState {
 
         for length in 0..<bytes.count { #expect(ReceiverState(decoding: Array(bytes[..<length])) == nil) }
         #expect(ReceiverState(decoding: bytes + [0]) == nil)
-        var numbers = SeededNumbers(seed: 1)
+        var numbers = SplitMix64(state: 1)
         for _ in 0..<2000 {
             var broken = bytes
             broken[Int(numbers.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: numbers.next())
@@ -145,7 +145,7 @@ extension ReceiverState {
 
     @Test(arguments: 1...30)
     func itAgreesWithAPlainSet(seed: UInt64) throws {
-        var numbers = SeededNumbers(seed: seed)
+        var numbers = SplitMix64(state: seed)
         var state = ReceiverState()
         var naive = Naive()
         for step in 0..<300 {

@@ -25,7 +25,7 @@ extension World {
 
     /// Messages that compress about as well as readings do, about 200 bytes each.
     func publishReadings(_ count: Int, route: Int = 0, seed: UInt64 = 1) {
-        var numbers = SeededNumbers(seed: seed)
+        var numbers = SplitMix64(state: seed)
         for number in 0..<count {
             let value = Double(numbers.next() % 100_000) / 1000
             let noise = String(numbers.next(), radix: 36)
@@ -37,7 +37,7 @@ extension World {
 
     /// Messages that don't compress at all.
     func publishNoise(_ count: Int, bytes: Int, route: Int = 0, seed: UInt64 = 1) {
-        var numbers = SeededNumbers(seed: seed)
+        var numbers = SplitMix64(state: seed)
         for _ in 0..<count {
             var text = ""
             while text.utf8.count < bytes { text += String(numbers.next(), radix: 36) }

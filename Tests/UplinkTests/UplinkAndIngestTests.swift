@@ -53,7 +53,7 @@ private final class Cloud: MessageSink, BatchPublisher {
 @Suite struct UplinkAndIngestTests {
     @Test(arguments: 1...25)
     func everythingArrivesOnceAndInOrder(seed: UInt64) throws {
-        var numbers = SeededNumbers(seed: seed)
+        var numbers = SplitMix64(state: seed)
         let world = try World(routes: [
             RouteOptions(name: "plant", batchBytes: 300 + Int(numbers.next() % 3000), batchDelay: .milliseconds(200))
         ])

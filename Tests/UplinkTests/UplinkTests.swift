@@ -182,7 +182,7 @@ import Testing
         let alarms = RouteOptions(name: "alarms", priority: .critical, mode: .each)
         let world = try World(routes: [bulk, alarms])
         world.upstream.connack.receiveMaximum = 4
-        var numbers = SeededNumbers(seed: 9)
+        var numbers = SplitMix64(state: 9)
         for _ in 0..<2000 {
             world.publish((0..<8).map { _ in String(numbers.next(), radix: 36) }.joined(), route: 0)
         }

@@ -16,8 +16,13 @@ struct Chronicle {
         return "at \(milliseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction + " s"
     }
 
+    /// That moment, and what was done next to it.
+    func told(_ instant: Instant) -> String {
+        time(instant) + (near(instant).map { "; \($0)" } ?? "")
+    }
+
     /// What was done next to that moment: the first thing after it, else the last.
-    func near(_ instant: Instant) -> String? {
+    private func near(_ instant: Instant) -> String? {
         guard let event = events.first(where: { $0.at >= instant }) ?? events.last else { return nil }
         return "\(event.what) \(time(event.at))"
     }

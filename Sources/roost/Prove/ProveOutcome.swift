@@ -80,12 +80,10 @@ struct ProveOutcome {
         return prove.ledger.duplicates.map { message in
             let series = prove.ledger.workload.series[message.series]
             let place = message.place == .cloud ? "at the cloud" : "in the node's session"
-            var line =
+            return
                 "twice \(place): machine-\(series.publisher), \(prove.ledger.workload.name(message.series)), "
                 + "number \(message.number) at QoS \(series.qos.rawValue), when \(message.highest) had come; sent again "
-                + "\(message.resends) times; \(chronicle.time(message.at))"
-            if let near = chronicle.near(message.at) { line += "; \(near)" }
-            return line
+                + "\(message.resends) times; \(chronicle.told(message.at))"
         }
     }
 
@@ -96,10 +94,7 @@ struct ProveOutcome {
                 let series = prove.ledger.workload.series[message.series]
                 var line =
                     "machine-\(series.publisher), \(prove.ledger.workload.name(message.series)), number \(message.number)"
-                if let at = message.acknowledged {
-                    line += ", acknowledged \(chronicle.time(at))"
-                    if let near = chronicle.near(at) { line += "; \(near)" }
-                }
+                if let at = message.acknowledged { line += ", acknowledged \(chronicle.told(at))" }
                 return "\(name): \(line)"
             }
         }

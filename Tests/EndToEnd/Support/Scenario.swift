@@ -12,7 +12,7 @@ final class Scenario {
     let loop: EventLoop
     let network: SocketNetwork
     let seed: UInt64
-    var random: Random
+    var random: SplitMix64
     private(set) var daemons: [any Daemon] = []
     private var children: [Child] = []
     private var endings: [() -> Void] = []
@@ -24,7 +24,7 @@ final class Scenario {
         loop = try EventLoop()
         network = SocketNetwork(loop: loop)
         seed = environment("ROOST_SEED").flatMap { UInt64($0) } ?? UInt64.random(in: 1...999_999)
-        random = Random(state: seed)
+        random = SplitMix64(state: seed)
     }
 
     /// Ends all that it started. A test defers it, which also keeps the scenario alive until then.
@@ -99,17 +99,4 @@ final class Scenario {
 /// A program that serves until it is stopped, and may be started again in the same place.
 protocol Daemon: AnyObject {
     var account: String { get }
-}
-
-/// A small deterministic generator (SplitMix64).
-struct Random: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

@@ -73,13 +73,13 @@ private struct Corpus {
 /// Makes inputs of inputs, as libFuzzer does, but without looking at what they reach.
 private struct Mutator {
     private let corpus: [[UInt8]]
-    private var random: SeededRandom
+    private var random: SplitMix64
 
     private static let longest = 4096
 
     init(corpus: [[UInt8]], seed: UInt64) {
         self.corpus = corpus
-        random = SeededRandom(state: seed)
+        random = SplitMix64(state: seed)
     }
 
     mutating func next() -> [UInt8] {
@@ -107,18 +107,5 @@ private struct Mutator {
             bytes.replaceSubrange(place..., with: other[from...])
         default: bytes.replaceSubrange(place..<place + count, with: noise)
         }
-    }
-}
-
-/// SplitMix64.
-private struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
