@@ -56,8 +56,12 @@ final class DatabaseDirectory {
         writeHolder()
     }
 
-    /// The kernel drops the lock with the descriptor.
-    deinit { Glibc.close(lock) }
+    /// The kernel drops the lock with the last descriptor: a child that is being started has one for a moment, so that the lock
+    /// is given up by name.
+    deinit {
+        flock(lock, LOCK_UN)
+        Glibc.close(lock)
+    }
 
     /// For who finds the lock taken: by whom.
     private func writeHolder() {
