@@ -57,6 +57,7 @@ let package = Package(
         library("EventLoop", ["CLinux", "COpenSSL"]),
         library("MQTT", []),
         library("Configuration", [], small),
+        library("JSON", [], small),
         library("Client", ["EventLoop", "MQTT"]),
         library(
             "Store",
@@ -67,9 +68,15 @@ let package = Package(
                 "Store", "EventLoop", "MQTT", .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ]),
-        library("Access", ["Broker", "EventLoop", "MQTT", "COpenSSL"], small),
+        library("Access", ["Broker", "EventLoop", "MQTT", "JSON", "COpenSSL"], small),
         library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
-        library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT"], small),
+        library(
+            "Bridge",
+            [
+                "Client", "Configuration", "JSON", "EventLoop", "MQTT",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ], small),
+        library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
         .executableTarget(
             name: "roostd",
             dependencies: [
@@ -87,6 +94,8 @@ let package = Package(
         tests("EventLoopTests", ["EventLoop"]),
         tests("MQTTTests", ["MQTT"]),
         tests("ConfigurationTests", ["Configuration"]),
+        tests("JSONTests", ["JSON"]),
+        tests("BridgeTests", ["Bridge", "Client", "Configuration", "JSON", "EventLoop", "MQTT"]),
         tests("StoreTests", ["Store", "EventLoop", "MQTT"], exclude: ["Databases"]),
         tests("BrokerTests", ["Broker", "Store", "EventLoop", "MQTT"]),
         tests("AccessTests", ["Access", "Broker", "Store", "EventLoop", "MQTT", "COpenSSL"]),

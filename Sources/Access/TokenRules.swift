@@ -1,4 +1,5 @@
 import EventLoop
+import JSON
 import MQTT
 
 /// `access.jwt`: which JSON Web Tokens (RFC 7519) let a client in, and what of them means what.
@@ -106,7 +107,7 @@ public struct TokenRules: Sendable {
         func date(_ name: String) throws(Refusal) -> Double? {
             switch claims[name] {
             case nil: return nil
-            case .number(let seconds) where abs(seconds) < 1e12: return seconds
+            case .number(let seconds) where abs(seconds.double) < 1e12: return seconds.double
             default: throw Refusal(text: "a token of \(user) whose \(name) is no date")
             }
         }

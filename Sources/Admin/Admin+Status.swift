@@ -1,4 +1,5 @@
 import Broker
+import JSON
 import Store
 
 extension Admin {

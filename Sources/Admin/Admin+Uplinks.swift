@@ -1,3 +1,5 @@
+import JSON
+
 /// What an uplink can be told.
 enum UplinkWord: String, CaseIterable {
     case pause, resume, flush

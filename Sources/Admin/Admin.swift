@@ -1,5 +1,6 @@
 import Broker
 import EventLoop
+import JSON
 import MQTT
 import Store
 import Uplink

@@ -1,3 +1,4 @@
+import JSON
 import Uplink
 
 /// The answer to `GET /coverage`, written in steps: what has come from thousands of nodes must not hold up the loop that

@@ -1,4 +1,5 @@
 import EventLoop
+import JSON
 import Store
 
 /// One look at what waits for a route, oldest first. What isn't in memory is read from disk, a step at a time, and turned

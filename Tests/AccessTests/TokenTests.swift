@@ -1,5 +1,6 @@
 import COpenSSL
 import EventLoop
+import JSON
 import Testing
 
 @testable import Access

@@ -1,4 +1,5 @@
 import EventLoop
+import JSON
 
 /// An answer: status, body, and the few fields beyond what every answer has.
 public struct HTTPResponse: Sendable {

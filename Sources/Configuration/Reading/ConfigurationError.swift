@@ -36,13 +36,15 @@ public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Where the problems of one reading are gathered, and where every key was found.
-final class Findings {
+package final class Findings {
     let file: String
     private(set) var problems: [ConfigurationError.Problem] = []
     /// The origin of every key and table by its path with indexes: `uplink.0.route.1.filter`.
     var origins: [String: TOMLOrigin] = [:]
     /// Of variables that begin as settings' do, and are none.
     var strangers: [String] = []
+    /// What was reported, by paths with indexes.
+    private(set) var reports: [(path: String, message: String)] = []
     /// The paths that something was reported for.
     private var failed: Set<String> = []
 
@@ -62,11 +64,13 @@ final class Findings {
             }
         failed.insert(path.joined(separator: "."))
         // A rule that holds between two keys may be found from either side.
-        if !problems.contains(problem) { problems.append(problem) }
+        guard !problems.contains(problem) else { return }
+        problems.append(problem)
+        reports.append((path.joined(separator: "."), message))
     }
 
     /// Reports at a key, or at the nearest table around it that was given.
-    func report(_ message: String, path: String) {
+    package func report(_ message: String, path: String) {
         let parts = path.split(separator: ".").map(String.init)
         for count in stride(from: parts.count, to: 0, by: -1) {
             if let origin = origins[parts.prefix(count).joined(separator: ".")] {
@@ -76,7 +80,7 @@ final class Findings {
         report(message, at: nil, path: parts)
     }
 
-    func hasProblem(at path: String) -> Bool { failed.contains(path) }
+    package func hasProblem(at path: String) -> Bool { failed.contains(path) }
 
     /// Throws when anything was reported.
     func finish() throws(ConfigurationError) {

@@ -1,12 +1,13 @@
-/// A table of the configuration. It names its keys once, in `visit`, for reading, printing and overriding alike.
-protocol SettingsTable: Sendable, Equatable {
+/// A table of the configuration. It names its keys once, in `visit`, for reading, printing and overriding alike. The bridges that
+/// ship with Roost describe their part of a `[[module]]` in the same way.
+package protocol SettingsTable: Sendable, Equatable {
     /// The documented defaults.
     init()
     mutating func visit(_ fields: inout some Fields)
 }
 
 /// What is done with the keys of a table: `FieldsReader` fills them from TOML, `FieldsPrinter` writes them.
-protocol Fields {
+package protocol Fields {
     mutating func value<V>(_ key: String, _ value: inout V, _ kind: Kind<V>)
     mutating func table<T: SettingsTable>(_ key: String, _ table: inout T)
     /// An array of tables.
@@ -18,12 +19,12 @@ protocol Fields {
 }
 
 /// Why a value is not taken: the end of a message that begins with the place and the key.
-struct Refusal: Error, Equatable {
-    var message: String
+package struct Refusal: Error, Equatable {
+    package var message: String
     /// Where, if closer than the value itself (an item of an array).
-    var origin: TOMLOrigin?
+    package var origin: TOMLOrigin?
 
-    init(_ message: String, origin: TOMLOrigin? = nil) {
+    package init(_ message: String, origin: TOMLOrigin? = nil) {
         self.message = message
         self.origin = origin
     }

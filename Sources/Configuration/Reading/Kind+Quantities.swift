@@ -1,6 +1,6 @@
 extension Kind where Value == Int {
     /// A whole number within bounds.
-    static func count(in range: ClosedRange<Int>) -> Kind {
+    package static func count(in range: ClosedRange<Int>) -> Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 guard case .integer(let number) = node.value else {
@@ -15,7 +15,7 @@ extension Kind where Value == Int {
     }
 
     /// Bytes: a number or "64KiB".
-    static func size(in range: ClosedRange<Int>) -> Kind {
+    package static func size(in range: ClosedRange<Int>) -> Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 let bytes: Int? =
@@ -41,7 +41,7 @@ extension Kind where Value == Int {
     }
 
     /// Bits a second: a number, "1Mbit" or "64KiB/s"; 0 is no limit.
-    static var rate: Kind {
+    package static var rate: Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 let bits: Int? =
@@ -60,9 +60,29 @@ extension Kind where Value == Int {
     }
 }
 
+extension Kind where Value == Double {
+    /// A number within bounds, whole or not.
+    package static func number(in range: ClosedRange<Double>) -> Kind {
+        Kind(
+            read: { (node) throws(Refusal) in
+                let number: Double
+                switch node.value {
+                case .integer(let whole): number = Double(whole)
+                case .float(let value) where value.isFinite: number = value
+                default: throw Refusal("\(node.shown) is not a number")
+                }
+                guard range.contains(number) else {
+                    throw Refusal("\(node.shown) is out of range (\(range.lowerBound) to \(range.upperBound))")
+                }
+                return number
+            },
+            write: { .float($0) })
+    }
+}
+
 extension Kind where Value == Duration {
     /// Seconds or "250ms".
-    static func time(in range: ClosedRange<Duration>) -> Kind {
+    package static func time(in range: ClosedRange<Duration>) -> Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 let nanoseconds: Int? =
@@ -92,7 +112,7 @@ extension Kind where Value == Duration {
 
 extension Kind where Value == LoopCount {
     /// A number or "auto".
-    static var loops: Kind {
+    package static var loops: Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 switch node.value {
@@ -111,7 +131,7 @@ extension Kind where Value == LoopCount {
 }
 
 extension Kind where Value == Endpoint {
-    static var endpoint: Kind {
+    package static var endpoint: Kind {
         Kind(
             read: { (node) throws(Refusal) in try Endpoint(try Kind<String>.text.read(node)) },
             write: { .string($0.description) })
@@ -119,7 +139,7 @@ extension Kind where Value == Endpoint {
 }
 
 extension Kind where Value == UplinkURL {
-    static var uplinkURL: Kind {
+    package static var uplinkURL: Kind {
         Kind(
             read: { (node) throws(Refusal) in try UplinkURL(try Kind<String>.text.read(node)) },
             write: { .string($0.description) })
@@ -128,7 +148,7 @@ extension Kind where Value == UplinkURL {
 
 extension Kind where Value == [DailyWindow] {
     /// "22:00-06:00", or several with commas between; the empty text is none.
-    static var windows: Kind {
+    package static var windows: Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 let text = try Kind<String>.text.read(node)

@@ -1,13 +1,22 @@
 /// A kind of value: how it is read from TOML and written back.
-struct Kind<Value> {
-    let read: (TOMLNode) throws(Refusal) -> Value
-    let write: (Value) -> TOMLValue
+package struct Kind<Value> {
+    package let read: (TOMLNode) throws(Refusal) -> Value
+    package let write: (Value) -> TOMLValue
     /// What is printed in the place of a secret.
-    var mask: (Value) -> Value = { $0 }
+    var mask: (Value) -> Value
+
+    package init(
+        read: @escaping (TOMLNode) throws(Refusal) -> Value, write: @escaping (Value) -> TOMLValue,
+        mask: @escaping (Value) -> Value = { $0 }
+    ) {
+        self.read = read
+        self.write = write
+        self.mask = mask
+    }
 }
 
 extension Kind where Value == String {
-    static var text: Kind {
+    package static var text: Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 if let raw = node.raw, !node.isStringOrCollection { return raw }
@@ -21,26 +30,26 @@ extension Kind where Value == String {
     }
 
     /// Not empty.
-    static var requiredText: Kind {
+    package static var requiredText: Kind {
         text.checked { $0.isEmpty ? "may not be empty" : nil }
     }
 
     /// Text that stands for one level of a topic.
-    static var level: Kind {
+    package static var level: Kind {
         text.checked(Topics.levelProblem)
     }
 
-    static var topicFilter: Kind {
+    package static var topicFilter: Kind {
         text.checked(Topics.filterProblem)
     }
 
     /// A Topic Name, in which placeholders may stand.
-    static var topicName: Kind {
+    package static var topicName: Kind {
         text.checked(Topics.nameProblem)
     }
 
     /// `$6$` or `$7$` with salt and hash, as mosquitto_passwd writes them.
-    static var passwordHash: Kind {
+    package static var passwordHash: Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 if case .string(let text) = node.value {
@@ -54,7 +63,7 @@ extension Kind where Value == String {
     }
 
     /// The same kind with a further condition: nil, or what is wrong.
-    private func checked(_ problem: @escaping (String) -> String?) -> Kind {
+    package func checked(_ problem: @escaping (String) -> String?) -> Kind {
         Kind(
             read: { [read] (node) throws(Refusal) in
                 let text = try read(node)
@@ -65,7 +74,7 @@ extension Kind where Value == String {
 }
 
 extension Kind where Value == Bool {
-    static var flag: Kind {
+    package static var flag: Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 guard case .boolean(let flag) = node.value else {
@@ -79,7 +88,7 @@ extension Kind where Value == Bool {
 
 extension Kind where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
     /// One of a closed set of words.
-    static func word() -> Kind {
+    package static func word() -> Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 if case .string(let text) = node.value, let word = Value(rawValue: text) { return word }
@@ -95,7 +104,7 @@ extension Kind where Value: CaseIterable & RawRepresentable, Value.RawValue == S
 
 extension Kind where Value: CaseIterable & RawRepresentable, Value.RawValue == Int {
     /// One of a closed set of numbers.
-    static func number() -> Kind {
+    package static func number() -> Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 if case .integer(let number) = node.value, let value = Value(rawValue: number) { return value }
@@ -108,7 +117,7 @@ extension Kind where Value: CaseIterable & RawRepresentable, Value.RawValue == I
 
 extension Kind {
     /// nil is written as the empty text.
-    static func optional<Wrapped>(_ kind: Kind<Wrapped>) -> Kind where Value == Wrapped? {
+    package static func optional<Wrapped>(_ kind: Kind<Wrapped>) -> Kind where Value == Wrapped? {
         Kind(
             read: { (node) throws(Refusal) in
                 node.value == .string("") ? nil : try kind.read(node)
@@ -116,7 +125,7 @@ extension Kind {
             write: { $0.map(kind.write) ?? .string("") })
     }
 
-    static func list<Item>(of kind: Kind<Item>) -> Kind where Value == [Item] {
+    package static func list<Item>(of kind: Kind<Item>) -> Kind where Value == [Item] {
         Kind(
             read: { (node) throws(Refusal) in
                 guard case .array(let items) = node.value else {
@@ -137,7 +146,7 @@ extension Kind {
 }
 
 extension Kind where Value == [String: String] {
-    static var textTable: Kind {
+    package static var textTable: Kind {
         Kind(
             read: { (node) throws(Refusal) in
                 guard case .table(let table) = node.value else {
@@ -161,7 +170,7 @@ extension Kind where Value == [String: String] {
     }
 
     /// A table in which names that sound like secrets are masked.
-    static var secretTable: Kind {
+    package static var secretTable: Kind {
         var kind = textTable
         kind.mask = { texts in
             Dictionary(uniqueKeysWithValues: texts.map { ($0.key, Secrets.isSecret($0.key) ? Secrets.mask : $0.value) })

@@ -52,7 +52,7 @@ public struct UserSettings: Sendable, Equatable {
 }
 
 extension AccessSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("password_file", &passwordFile, .text)
         fields.value("acl_file", &aclFile, .text)
         fields.table("jwt", &jwt)
@@ -61,7 +61,7 @@ extension AccessSettings: SettingsTable {
 }
 
 extension JWTSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("key_file", &keyFile, .text)
         fields.value("algorithms", &algorithms, .list(of: .word()))
         fields.value("user_claim", &userClaim, .requiredText)
@@ -71,7 +71,7 @@ extension JWTSettings: SettingsTable {
 }
 
 extension UserSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("name", &name, .requiredText)
         fields.value("password", &password, .passwordHash)
         fields.value("publish", &publish, .list(of: .topicFilter))

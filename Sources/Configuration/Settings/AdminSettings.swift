@@ -11,7 +11,7 @@ public struct AdminSettings: Sendable, Equatable {
 }
 
 extension AdminSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("socket", &socket, .requiredText)
         fields.value("http", &http, .optional(.endpoint))
         fields.value("token_file", &tokenFile, .text)

@@ -13,7 +13,7 @@ public struct IngestSettings: Sendable, Equatable {
 }
 
 extension IngestSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("enabled", &enabled, .flag)
         fields.value("filter", &filter, .topicFilter)
         fields.value("topic", &topic, .topicName)

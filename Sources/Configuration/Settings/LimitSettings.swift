@@ -54,7 +54,7 @@ public enum SessionFull: String, Sendable, CaseIterable {
 }
 
 extension LimitSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("packet", &packetBytes, .size(in: 128...268_435_460))
         fields.value("connect_timeout", &connectTimeout, .time(in: .milliseconds(1) ... .seconds(3600)))
         fields.value("inflight", &inflight, .count(in: 1...65535))

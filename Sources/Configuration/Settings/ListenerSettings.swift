@@ -78,7 +78,7 @@ public struct CertificateSettings: Sendable, Equatable {
 }
 
 extension ListenerSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("bind", &bind, .endpoint)
         fields.value("transport", &transport, .word())
         fields.value("anonymous", &anonymous, .word())
@@ -91,7 +91,7 @@ extension ListenerSettings: SettingsTable {
 }
 
 extension ListenerTLSSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("certificate", &certificate, .text)
         fields.value("key", &key, .text)
         fields.value("client_ca", &clientCA, .text)
@@ -103,7 +103,7 @@ extension ListenerTLSSettings: SettingsTable {
 }
 
 extension CertificateSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("certificate", &certificate, .requiredText)
         fields.value("key", &key, .requiredText)
     }

@@ -25,7 +25,7 @@ public enum LogFormat: String, Sendable, CaseIterable {
 }
 
 extension LogSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("level", &level, .word())
         fields.value("format", &format, .word())
     }

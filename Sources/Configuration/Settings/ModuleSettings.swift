@@ -23,7 +23,7 @@ public struct ModuleSettings: Sendable, Equatable {
 }
 
 extension ModuleSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("name", &name, .level)
         fields.value("program", &program, .requiredText)
         fields.value("args", &args, .list(of: .text))

@@ -11,7 +11,7 @@ public struct NodeSettings: Sendable, Equatable {
 }
 
 extension NodeSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("id", &id, .text)
         fields.value("data", &data, .requiredText)
         fields.value("labels", &labels, .textTable)

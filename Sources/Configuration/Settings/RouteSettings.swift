@@ -91,7 +91,7 @@ public enum CompressionLevel: String, Sendable, CaseIterable {
 }
 
 extension RouteSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("name", &name, .text)
         fields.value("filter", &filter, .topicFilter)
         fields.value("priority", &priority, .word())
@@ -113,7 +113,7 @@ extension RouteSettings: SettingsTable {
 }
 
 extension BatchSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("bytes", &bytes, .size(in: 1024...(64 << 20)))
         fields.value("delay", &delay, .time(in: .zero ... .seconds(86400)))
         fields.value("level", &level, .word())

@@ -31,7 +31,7 @@ public enum LoopCount: Sendable, Equatable {
 }
 
 extension Settings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("shutdown_seconds", &shutdown, .time(in: .zero ... .seconds(3600)))
         fields.value("loops", &loops, .loops)
         fields.table("node", &node)

@@ -33,7 +33,7 @@ public enum WhenFull: String, Sendable, CaseIterable {
 }
 
 extension StoreSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("durability", &durability, .word())
         fields.value("settle", &settle, .time(in: .zero ... .seconds(60)))
         fields.value("commit", &commit, .time(in: .milliseconds(1) ... .seconds(3600)))

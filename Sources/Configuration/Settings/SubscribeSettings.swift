@@ -9,7 +9,7 @@ public struct SubscribeSettings: Sendable, Equatable {
 }
 
 extension SubscribeSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("filter", &filter, .topicFilter)
         fields.value("qos", &qos, .count(in: 0...2))
         fields.value("topic", &topic, .topicName)

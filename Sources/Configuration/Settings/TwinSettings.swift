@@ -8,7 +8,7 @@ public struct TwinSettings: Sendable, Equatable {
 }
 
 extension TwinSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("enabled", &enabled, .flag)
         fields.value("auto_create", &autoCreate, .flag)
         fields.value("strict_values", &strictValues, .flag)

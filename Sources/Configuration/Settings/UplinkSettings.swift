@@ -62,7 +62,7 @@ public struct BackoffSettings: Sendable, Equatable {
 }
 
 extension UplinkSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("name", &name, .level)
         fields.value("urls", &urls, .list(of: .uplinkURL))
         fields.value("username", &username, .text)
@@ -86,7 +86,7 @@ extension UplinkSettings: SettingsTable {
 }
 
 extension UplinkTLSSettings: SettingsTable {
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("ca", &ca, .requiredText)
         fields.value("certificate", &certificate, .text)
         fields.value("key", &key, .text)
@@ -96,9 +96,9 @@ extension UplinkTLSSettings: SettingsTable {
 }
 
 extension BackoffSettings: SettingsTable {
-    init() { self.init(min: .seconds(1), max: .seconds(60)) }
+    package init() { self.init(min: .seconds(1), max: .seconds(60)) }
 
-    mutating func visit(_ fields: inout some Fields) {
+    package mutating func visit(_ fields: inout some Fields) {
         fields.value("min", &min, .time(in: .milliseconds(10) ... .longest))
         fields.value("max", &max, .time(in: .milliseconds(10) ... .longest))
     }

@@ -1,6 +1,5 @@
+import JSON
 import Testing
-
-@testable import Access
 
 @Suite struct JSONReaderTests {
     private func read(_ text: String) -> JSON? { JSON(Array(text.utf8)) }
@@ -14,6 +13,21 @@ import Testing
         #expect(read(#""\"\\\/\b\f\n\r\t\u00e4\ud83d\ude00""#) == .string("\"\\/\u{8}\u{C}\n\r\tä😀"))
         #expect(read("[]") == .array([]))
         #expect(read("0") == .number(0))
+        #expect(read("9007199254740993") != .number(9_007_199_254_740_992))
+    }
+
+    @Test(
+        arguments: [("1", 1), ("-7", -7), ("1.0", 1), ("1e3", 1000), ("9223372036854775807", Int64.max)]
+            as [(String, Int64)])
+    func wholeNumbers(text: String, whole: Int64) {
+        guard case .number(let number)? = read(text) else { return #expect(Bool(false), "no number") }
+        #expect(number.integer == whole)
+    }
+
+    @Test(arguments: ["1.5", "9223372036854775808", "1e300", "1e999"])
+    func whatIsNoWholeNumber(text: String) {
+        guard case .number(let number)? = read(text) else { return #expect(Bool(false), "no number") }
+        #expect(number.integer == nil)
     }
 
     @Test(arguments: [

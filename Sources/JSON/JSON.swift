@@ -1,15 +1,14 @@
-/// A JSON text (RFC 8259) as values: enough for a token's header and claims. Strict, and not deeper than it need be: what it
-/// reads comes from anybody.
-enum JSON: Equatable {
+/// A JSON text (RFC 8259) as values. Strict, and not deeper than anything here need be: what it reads comes from anybody.
+public enum JSON: Equatable, Sendable {
     case null
     case boolean(Bool)
-    case number(Double)
+    case number(JSONNumber)
     case string(String)
     case array([JSON])
     case object([String: JSON])
 
     /// nil: it is not JSON, or names a member twice.
-    init?(_ bytes: [UInt8]) {
+    public init?(_ bytes: [UInt8]) {
         // What isn't UTF-8 isn't JSON.
         guard String(validating: bytes, as: UTF8.self) != nil else { return nil }
         var reader = JSONReader(bytes)
@@ -17,7 +16,8 @@ enum JSON: Equatable {
         self = value
     }
 
-    subscript(name: String) -> JSON? {
+    /// A member of an object; nil: there is none of that name, or it is no object.
+    public subscript(name: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
         return members[name]
     }
@@ -115,7 +115,7 @@ private struct JSONReader {
             if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { index += 1 }
             guard digits(&self) > 0 else { return nil }
         }
-        return Double(String(decoding: bytes[start..<index], as: UTF8.self)).map { .number($0) }
+        return .number(JSONNumber(literal: String(decoding: bytes[start..<index], as: UTF8.self)))
     }
 
     private mutating func string() -> String? {

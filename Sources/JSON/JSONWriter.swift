@@ -1,4 +1,4 @@
-/// Writes JSON (RFC 8259), member by member, as UTF-8: what every answer of the admin interface is made with.
+/// Writes JSON (RFC 8259), member by member, as UTF-8.
 ///
 /// Commas are its own affair. Texts that aren't UTF-8 get U+FFFD where they are wrong; numbers that JSON has no words for
 /// (infinite, NaN) become null.
