@@ -13,7 +13,8 @@ public struct JSONNumber: Equatable, Sendable {
     }
 
     public static func == (left: JSONNumber, right: JSONNumber) -> Bool {
-        left.literal == right.literal || left.double == right.double
+        if let first = Int64(left.literal), let second = Int64(right.literal) { return first == second }
+        return left.double == right.double
     }
 }
 
