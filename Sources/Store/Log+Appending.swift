@@ -31,7 +31,7 @@ extension Log {
                 message.inbound = (session, identifier)
             }
             dueChanges.append(contentsOf: changes)
-            message.unsafeParts += 1
+            message.addPart()
             dueParts.append(message)
         }
         if isHeld { dueHeld.append(message) }
@@ -73,7 +73,7 @@ extension Log {
     }
 
     func settleOrCommit(_ message: Message, _ streams: [LogStream]) {
-        guard options.settle > .zero, streams.allSatisfy({ $0.canSettle(message) }) else {
+        guard streams.allSatisfy({ $0.canSettle(message) }), options.settle > .zero else {
             for stream in streams { commitSoon(stream) }
             return
         }
@@ -93,7 +93,7 @@ extension Log {
             armLazyTimer()
             return
         }
-        message.unsafeParts += 1
+        message.addPart()
         dueParts.append(message)
     }
 

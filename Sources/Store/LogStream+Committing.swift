@@ -23,44 +23,49 @@ extension LogStream {
     func takeUnsubmitted(below end: UInt64) -> [SegmentWrite] {
         var segments: [SegmentWrite] = []
         var number = max(submittedBelow, tailFirst)
-        var packets: [UInt8] = []
-        var index = SegmentIndex()
-        var first = number
-        var receivedAt: Int64 = 0
-        var expiry = Int64.min
-        var sets: [MessageSet] = []
-        func close(before end: UInt64) {
-            guard !packets.isEmpty else { return }
-            segments.append(
-                SegmentWrite(
-                    stream: record.id, first: first, count: Int(end - first), packets: packets, index: index.bytes,
-                    receivedAt: receivedAt, expiry: expiry, sets: sets))
-            if !sets.isEmpty { noteSubmitted(first...end - 1, sets) }
-            packets = []
-            sets = []
-            index = SegmentIndex()
-            expiry = .min
-        }
         while number < end {
-            if let message = tail[Int(number - tailFirst)].message {
-                if packets.isEmpty {
-                    packets.reserveCapacity(min(Int(next - number) * (averageBytes + 16), StoreJobs.mergeBytes))
-                    first = number
-                    receivedAt = message.receivedAt
-                }
-                packets.append(contentsOf: message.packet)
-                index.append(laneSequence: message.laneSequence, receivedAt: message.receivedAt)
-                expiry = max(expiry, message.expiresAt)
-                if mixed != nil { sets.append(stillWaiting(for: message, number)) }
-            } else {
-                close(before: number)
+            guard tail[Int(number - tailFirst)].message != nil else {
+                number += 1
+                continue
             }
-            number += 1
+            let segment = segment(from: number, below: end)
+            segments.append(segment)
+            number += UInt64(segment.count)
         }
-        close(before: number)
         submittedBelow = max(submittedBelow, end)
         if firstOnDisk == nil { firstOnDisk = segments.first?.first }
         return segments
+    }
+
+    /// The messages from `first` on that still wait, up to the first that doesn't.
+    private func segment(from first: UInt64, below end: UInt64) -> SegmentWrite {
+        let start = Int(first - tailFirst)
+        var place = start
+        var bytes = 0
+        var expiry = Int64.min
+        while place < start + Int(end - first), let message = tail[place].message {
+            bytes += message.byteCount
+            expiry = max(expiry, message.expiresAt)
+            place += 1
+        }
+        let count = place - start
+        var index = SegmentIndex(room: count)
+        var sets: [MessageSet] = []
+        let packets = [UInt8](unsafeUninitializedCapacity: bytes) { target, filled in
+            guard var target = UnsafeMutableRawPointer(target.baseAddress) else { return }
+            for place in start..<place {
+                guard let message = tail[place].message else { continue }
+                target.copyMemory(from: message.start, byteCount: message.byteCount)
+                target += message.byteCount
+                index.append(laneSequence: message.laneSequence, receivedAt: message.receivedAt)
+                if mixed != nil { sets.append(stillWaiting(for: message, first + UInt64(place - start))) }
+            }
+            filled = bytes
+        }
+        if !sets.isEmpty { noteSubmitted(first...first + UInt64(count) - 1, sets) }
+        return SegmentWrite(
+            stream: record.id, first: first, count: count, packets: packets, index: index.bytes,
+            receivedAt: tail[start].message?.receivedAt ?? 0, expiry: expiry, sets: sets)
     }
 
     /// The group that held the numbers below `end` is on disk.

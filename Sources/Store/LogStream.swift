@@ -184,7 +184,7 @@ public final class LogStream {
     func append(_ message: Message) {
         let number = next
         next += 1
-        message.unsafeParts += 1
+        message.addPart()
         if message.waiter != nil { lastAwaited = number }
         let receivers = mixed == nil ? nil : receivers(of: message)
         tail.append(Entry(message: message, remaining: max(receivers?.count ?? memberships.count, 1)))

@@ -23,24 +23,23 @@ struct MemoryBlocks: ~Copyable {
         }
     }
 
-    mutating func allocate(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    mutating func allocate(_ count: Int) -> UnsafeMutableRawPointer {
         let steps = (count + Self.step - 1) / Self.step
         if steps < free.count, let kept = free[steps] {
             free[steps] = kept.load(as: UnsafeMutableRawPointer?.self)
             keptBytes -= steps * Self.step
-            return UnsafeMutableRawBufferPointer(start: kept, count: count)
+            return kept
         }
         guard let block = malloc(steps < free.count ? steps * Self.step : count) else { fatalError("out of memory") }
-        return UnsafeMutableRawBufferPointer(start: block, count: count)
+        return block
     }
 
-    mutating func deallocate(_ block: UnsafeMutableRawBufferPointer) {
-        let steps = (block.count + Self.step - 1) / Self.step
-        guard steps > 0, steps < free.count, keptBytes < Self.maximumKeptBytes, let start = block.baseAddress else {
-            return Glibc.free(block.baseAddress)
-        }
-        start.storeBytes(of: free[steps], as: UnsafeMutableRawPointer?.self)
-        free[steps] = start
+    /// - Parameter count: as it was allocated with.
+    mutating func deallocate(_ block: UnsafeMutableRawPointer, _ count: Int) {
+        let steps = (count + Self.step - 1) / Self.step
+        guard steps > 0, steps < free.count, keptBytes < Self.maximumKeptBytes else { return Glibc.free(block) }
+        block.storeBytes(of: free[steps], as: UnsafeMutableRawPointer?.self)
+        free[steps] = block
         keptBytes += steps * Self.step
     }
 }

@@ -4,7 +4,9 @@ import MQTT
 
 /// A message that somebody has yet to get: the MQTT 5 PUBLISH packet as it is stored, and who waits for it to be safe.
 ///
-/// The loop's own, never shared with another thread. Messages that go straight to connected subscribers never become one.
+/// The loop's own, never shared with another thread. Messages that go straight to connected subscribers never become one. There may
+/// be hundreds of thousands, made and gone again in no time, so that the object is as small as it can be: 120 bytes, the most for
+/// which `malloc` has its short way.
 public final class Message {
     /// Orders all messages of a lane, also over restarts.
     public let laneSequence: UInt64
@@ -12,33 +14,40 @@ public final class Message {
     public let receivedAt: Int64
     /// Store time; `.max`: never.
     public let expiresAt: Int64
-    public let qos: QoS
-    public let retain: Bool
-
-    private let bytes: UnsafeMutableRawBufferPointer
-    private let topicRange: Range<Int>
-    private let propertiesRange: Range<Int>
-    private let payloadOffset: Int
-    /// The properties begin with a Message Expiry Interval.
-    private let hasExpiry: Bool
+    /// Where the packet begins.
+    let start: UnsafeMutableRawPointer
     private var meter: MemoryMeter
-
-    /// Parts of the message (one a stream, one for the retained store, ...) that are neither on disk nor passed.
-    var unsafeParts = 0
     var waiter: (any SafetyWaiter)?
     var ticket: UInt64 = 0
-    /// Older messages of the topic that gave way to this one: they are as safe as it is.
-    private var vouched: [Message] = []
+    /// Whom it is for, in a mixed stream.
+    public var set: MessageSet?
+    /// What few messages have.
+    private var rarity: Rarity?
+
+    /// Of the packet, in bytes; the fixed header says that it is less than 256 MiB.
+    private let count: UInt32
+    private let propertiesStart: UInt32
+    private let payloadStart: UInt32
+    /// Parts of the message (one a stream, one for the retained store, ...) that are neither on disk nor passed.
+    private(set) var unsafeParts: UInt32 = 0
+    private let topicStart: UInt8
+    public let qos: QoS
+    public let retain: Bool
+    /// The properties begin with a Message Expiry Interval.
+    private let hasExpiry: Bool
     /// Not to be shown to any destination before its commit.
     public internal(set) var isHeld = false
     /// It is the retained message of its topic as well.
     var isRetainedToo = false
-    /// The place of its Packet Identifier, where that was submitted with it: to be taken back with it.
-    var inbound: (session: SessionID, identifier: UInt16)?
-    /// Whom it is for, in a mixed stream.
-    public var set: MessageSet?
     /// Its publisher was told that it isn't kept, after it had been taken.
     public internal(set) var isWithdrawn = false
+
+    private final class Rarity {
+        /// Older messages of the topic that gave way to this one: they are as safe as it is.
+        var vouched: [Message] = []
+        /// The place of its Packet Identifier, where that was submitted with it: to be taken back with it.
+        var inbound: (session: SessionID, identifier: UInt16)?
+    }
 
     /// Takes over a PUBLISH: the packet is written anew in the form in which it is stored, without Topic Alias and
     /// Subscription Identifiers, and with its Message Expiry Interval as the first property.
@@ -97,25 +106,26 @@ public final class Message {
         let propertiesHead = Self.varintCount(properties.count)
         let remaining = 2 + topic.count + identifierCount + propertiesHead + properties.count + payload.count
         let head = 1 + Self.varintCount(remaining)
-        let bytes = meter.blocks.allocate(head + remaining)
-        bytes[0] = 0x30 | qos.rawValue << 1 | (retain ? 1 : 0)
-        var offset = Self.writeVarint(remaining, to: bytes, at: 1)
-        bytes[offset] = UInt8(truncatingIfNeeded: topic.count >> 8)
-        bytes[offset + 1] = UInt8(truncatingIfNeeded: topic.count)
-        offset += 2
-        topicRange = offset..<offset + topic.count
-        Self.copy(topic, to: bytes, at: &offset)
+        let start = meter.blocks.allocate(head + remaining)
+        var place = start
+        place.storeBytes(of: 0x30 | qos.rawValue << 1 | (retain ? 1 : 0), as: UInt8.self)
+        place += 1
+        Self.writeVarint(remaining, to: &place)
+        place.storeBytes(of: UInt16(truncatingIfNeeded: topic.count).bigEndian, as: UInt16.self)
+        place += 2
+        topicStart = UInt8(truncatingIfNeeded: place - start)
+        Self.copy(topic, to: &place)
         if identifierCount > 0 {
-            bytes[offset] = 0
-            bytes[offset + 1] = 1
-            offset += 2
+            place.storeBytes(of: UInt16(1).bigEndian, as: UInt16.self)
+            place += 2
         }
-        offset = Self.writeVarint(properties.count, to: bytes, at: offset)
-        propertiesRange = offset..<offset + properties.count
-        Self.copy(properties, to: bytes, at: &offset)
-        payloadOffset = offset
-        Self.copy(payload, to: bytes, at: &offset)
-        self.bytes = bytes
+        Self.writeVarint(properties.count, to: &place)
+        propertiesStart = UInt32(truncatingIfNeeded: place - start)
+        Self.copy(properties, to: &place)
+        payloadStart = UInt32(truncatingIfNeeded: place - start)
+        Self.copy(payload, to: &place)
+        self.start = start
+        count = UInt32(truncatingIfNeeded: place - start)
         self.qos = qos
         self.retain = retain
         self.laneSequence = laneSequence
@@ -123,7 +133,7 @@ public final class Message {
         self.expiresAt = expiresAt
         self.hasExpiry = hasExpiry
         self.meter = meter
-        meter.bytes += bytes.count + Self.overhead
+        meter.bytes += head + remaining + Self.overhead
     }
 
     /// Reads one packet of a segment or of the retained store. nil: the bytes at the front are no PUBLISH packet.
@@ -139,28 +149,34 @@ public final class Message {
     }
 
     deinit {
-        meter.bytes -= bytes.count + Self.overhead
-        meter.blocks.deallocate(bytes)
+        meter.bytes -= byteCount + Self.overhead
+        meter.blocks.deallocate(start, byteCount)
     }
 
     /// Somebody else keeps the message from now on, and answers for its memory.
     public func charge(to other: MemoryMeter) {
-        meter.bytes -= bytes.count + Self.overhead
-        other.bytes += bytes.count + Self.overhead
+        meter.bytes -= byteCount + Self.overhead
+        other.bytes += byteCount + Self.overhead
         meter = other
     }
 
     /// The whole packet. Like the parts below, valid while the message is retained.
-    public var packet: UnsafeRawBufferPointer { UnsafeRawBufferPointer(bytes) }
-    public var topic: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[topicRange]) }
-    public var properties: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[propertiesRange]) }
+    public var packet: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: byteCount) }
+    public var topic: UnsafeRawBufferPointer {
+        let length = UInt16(bigEndian: (start + Int(topicStart) - 2).loadUnaligned(as: UInt16.self))
+        return UnsafeRawBufferPointer(start: start + Int(topicStart), count: Int(length))
+    }
+    public var properties: UnsafeRawBufferPointer { part(Int(propertiesStart), Int(payloadStart)) }
     /// The properties without the Message Expiry Interval, which is told anew at each sending.
     public var lastingProperties: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(
-            rebasing: packet[(propertiesRange.lowerBound + (hasExpiry ? 5 : 0))..<propertiesRange.upperBound])
+        part(Int(propertiesStart) + (hasExpiry ? 5 : 0), Int(payloadStart))
     }
-    public var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[payloadOffset...]) }
-    public var byteCount: Int { bytes.count }
+    public var payload: UnsafeRawBufferPointer { part(Int(payloadStart), byteCount) }
+    public var byteCount: Int { Int(count) }
+
+    private func part(_ from: Int, _ to: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: start + from, count: to - from)
+    }
 
     public func isExpired(at now: Int64) -> Bool { expiresAt <= now }
 
@@ -186,22 +202,41 @@ public final class Message {
         unsafeParts -= 1
         guard unsafeParts == 0 else { return }
         answer(.success)
-        guard !vouched.isEmpty else { return }
-        let others = vouched
-        vouched = []
+        guard let rarity, !rarity.vouched.isEmpty else { return }
+        let others = rarity.vouched
+        rarity.vouched = []
         for other in others { other.partIsSafe() }
     }
 
+    /// Somebody, or something, has it to keep: another part that isn't safe yet.
+    func addPart() { unsafeParts += 1 }
+
     /// Somebody waits for it, or for one that it vouches for, to be safe.
-    var isAwaited: Bool { waiter != nil || !vouched.isEmpty }
+    var isAwaited: Bool { waiter != nil || rarity?.vouched.isEmpty == false }
 
     /// One part of `older` is safe once this whole message is. What `older` vouches for comes over, so that a long row of them
     /// is never walked one inside the other.
     func vouch(for older: Message) {
-        swap(&vouched, &older.vouched)
-        vouched.append(contentsOf: older.vouched)
-        older.vouched = []
-        vouched.append(older)
+        let own = ownRarity()
+        if let others = older.rarity {
+            swap(&own.vouched, &others.vouched)
+            own.vouched.append(contentsOf: others.vouched)
+            others.vouched = []
+        }
+        own.vouched.append(older)
+    }
+
+    /// The place of its Packet Identifier, where that was submitted with it: to be taken back with it.
+    var inbound: (session: SessionID, identifier: UInt16)? {
+        get { rarity?.inbound }
+        set { ownRarity().inbound = newValue }
+    }
+
+    private func ownRarity() -> Rarity {
+        if let rarity { return rarity }
+        let made = Rarity()
+        rarity = made
+        return made
     }
 
     /// Tells the waiter, once.
@@ -218,25 +253,20 @@ public final class Message {
         value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4
     }
 
-    private static func writeVarint(_ value: Int, to bytes: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
+    private static func writeVarint(_ value: Int, to place: inout UnsafeMutableRawPointer) {
         var rest = value
-        var offset = start
         while rest >= 128 {
-            bytes[offset] = UInt8(truncatingIfNeeded: rest) | 0x80
+            place.storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, as: UInt8.self)
             rest >>= 7
-            offset += 1
+            place += 1
         }
-        bytes[offset] = UInt8(rest)
-        return offset + 1
+        place.storeBytes(of: UInt8(truncatingIfNeeded: rest), as: UInt8.self)
+        place += 1
     }
 
-    private static func copy(
-        _ part: UnsafeRawBufferPointer, to bytes: UnsafeMutableRawBufferPointer, at offset: inout Int
-    ) {
-        if let source = part.baseAddress, let target = bytes.baseAddress {
-            memcpy(target + offset, source, part.count)
-        }
-        offset += part.count
+    private static func copy(_ part: UnsafeRawBufferPointer, to place: inout UnsafeMutableRawPointer) {
+        if let source = part.baseAddress { memcpy(place, source, part.count) }
+        place += part.count
     }
 }
 

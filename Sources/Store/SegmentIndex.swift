@@ -9,6 +9,9 @@ public struct SegmentIndex: Sendable {
 
     public init() {}
 
+    /// With room for so many packets that came close together.
+    init(room count: Int) { bytes.reserveCapacity(2 * count + 32) }
+
     public mutating func append(laneSequence: UInt64, receivedAt: Int64) {
         Varint.append(laneSequence &- lastSequence, to: &bytes)
         Varint.append(Varint.zigzag(receivedAt &- lastTime), to: &bytes)
