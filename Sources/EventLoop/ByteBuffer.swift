@@ -1,6 +1,11 @@
+import Glibc
+
 /// Bytes in one raw block: appended at the end, consumed from the front. Grows by doubling; gives its block back when it
 /// is empty and large, or when its owner says that nothing more is to come. Moving bytes to the front and growing are
 /// both paid for by bytes consumed or appended before, so no pattern of use is quadratic.
+///
+/// A large block grows where it is, or with its pages (`realloc`): fifty subscribers that stop reading at once would otherwise have
+/// their output copied at once, each time it doubles, and everybody else would wait for it.
 public struct ByteBuffer: ~Copyable {
     /// A block at least this large is given back as soon as the buffer is empty.
     private static let largeBlock = 64 * 1024
@@ -20,7 +25,7 @@ public struct ByteBuffer: ~Copyable {
     public init() {}
 
     deinit {
-        block?.deallocate()
+        free(block)
     }
 
     @inlinable
@@ -138,22 +143,30 @@ public struct ByteBuffer: ~Copyable {
     private mutating func moveToBlock(ofAtLeast size: Int) {
         var newCapacity = ByteBuffer.smallestBlock
         while newCapacity < size { newCapacity *= 2 }
-        let newBlock = UnsafeMutableRawPointer.allocate(byteCount: newCapacity, alignment: 16)
         let used = end - start
-        if let block {
-            newBlock.copyMemory(from: block + start, byteCount: used)
-            block.deallocate()
+        if start == 0, newCapacity > capacity, capacity >= ByteBuffer.largeBlock {
+            block = ByteBuffer.obtained(realloc(block, newCapacity))
+        } else {
+            let newBlock = ByteBuffer.obtained(malloc(newCapacity))
+            if let block {
+                newBlock.copyMemory(from: block + start, byteCount: used)
+                free(block)
+            }
+            block = newBlock
         }
-        block = newBlock
         capacity = newCapacity
         start = 0
         end = used
     }
 
     private mutating func releaseBlock() {
-        guard let block else { return }
-        block.deallocate()
-        self.block = nil
+        free(block)
+        block = nil
         capacity = 0
+    }
+
+    private static func obtained(_ memory: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer {
+        guard let memory else { fatalError("out of memory") }
+        return memory
     }
 }
