@@ -39,7 +39,7 @@ final class ChildProcess: DescriptorHandler {
         var description: String {
             switch call {
             case "exec": "\(program) cannot be run: \(errorText(number))"
-            case "pidfd": "modules need Linux 5.2 or newer"
+            case "pidfd": "modules need Linux 5.4 or newer"
             case "setgroups", "setgid", "setuid": "cannot become its user: \(errorText(number)) (\(call))"
             default: "\(program) cannot be started: \(errorText(number)) (\(call))"
             }

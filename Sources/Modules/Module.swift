@@ -128,7 +128,7 @@ final class Module: Attendance {
     }
 
     func clientDidLeave(_ identity: ClientIdentity) {
-        connections -= 1
+        connections = max(connections - 1, 0)
         guard connections == 0 else { return }
         if child == nil, case .stop = intention { return finishStopping() }
         guard child != nil, state == .running else { return }
