@@ -88,6 +88,7 @@ final class Module: Attendance {
     /// Ends it if it runs, and starts it at once, with other settings or the same.
     func restart(with settings: ModuleSettings? = nil) {
         adopt(settings ?? self.settings)
+        backoff.reset()
         guard child != nil else { return start() }
         intention = .renew
         terminate(because: nil)
@@ -95,8 +96,10 @@ final class Module: Attendance {
 
     /// Settings that a running process need not know.
     func adopt(_ settings: ModuleSettings) {
+        if settings.restart != self.settings.restart {
+            backoff = Backoff(min: settings.restart.min, max: settings.restart.max)
+        }
         self.settings = settings
-        backoff = Backoff(min: settings.restart.min, max: settings.restart.max)
     }
 
     /// Ends it for good.

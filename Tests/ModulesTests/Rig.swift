@@ -21,6 +21,7 @@ final class Rig {
     /// Payloads by topic, as a client sees them that may see all.
     private(set) var received: [String: [String]] = [:]
     private let listener: any Listener
+    private var removesDirectory = false
 
     static let python: String? = ["/usr/bin/python3", "/usr/local/bin/python3"].first { (path: String) in
         access(path, X_OK) == 0
@@ -70,10 +71,11 @@ final class Rig {
         store.drain()
         listener.close()
         loop.tearDown()
+        if removesDirectory { _ = system("rm -rf '\(directory)'") }
     }
 
-    /// For the last one in a directory.
-    func removeDirectory() { _ = system("rm -rf '\(directory)'") }
+    /// At its end; for the last one in a directory.
+    func removeDirectory() { removesDirectory = true }
 
     // MARK: - Turning
 

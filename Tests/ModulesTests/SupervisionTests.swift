@@ -128,13 +128,15 @@ struct SupervisionTests {
     func whatIsNotConnectedIsStartedAgain(does: String) throws {
         let rig = try Rig()
         defer { rig.removeDirectory() }
-        rig.host.patience = ModulePatience(connect: .seconds(2), away: .milliseconds(100), end: .milliseconds(50))
+        rig.host.patience = ModulePatience(
+            connect: does == "hide" ? .milliseconds(200) : .seconds(60), away: .milliseconds(100),
+            end: .milliseconds(50))
         rig.start(try Rig.module("line", "does = \"\(does)\""))
 
         try rig.wait("its second start") { try rig.report("line").restarts > 0 }
 
         let reason =
-            does == "close" ? "its connection was gone for 100 ms" : "it was not connected within 2 s of its start"
+            does == "close" ? "its connection was gone for 100 ms" : "it was not connected within 200 ms of its start"
         #expect(try rig.report("line").error == reason)
         #expect(rig.lines.contains("warning: module line: is ended: \(reason)"))
     }
