@@ -76,11 +76,13 @@ let package = Package(
                 "Client", "Configuration", "JSON", "EventLoop", "MQTT",
                 .product(name: "DequeModule", package: "swift-collections"),
             ], small),
-        library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
+        library("Modules", ["Broker", "EventLoop", "MQTT", "Configuration", "JSON", "CLinux"], small),
+        library("Admin", ["Modules", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
         .executableTarget(
             name: "roostd",
             dependencies: [
-                "Admin", "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration", "CLinux",
+                "Admin", "Modules", "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
+                "CLinux",
             ],
             swiftSettings: small),
         .executableTarget(
@@ -107,7 +109,8 @@ let package = Package(
                 "roost", "Configuration", "Uplink", "Store", "EventLoop", "MQTT",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
+        tests("ModulesTests", ["Modules", "Broker", "Client", "Configuration", "Store", "EventLoop", "MQTT", "JSON"]),
+        tests("AdminTests", ["Admin", "Modules", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"], exclude: ["Scripts"]),
         tests("Conformance", ["CLinux", "COpenSSL"]),
 

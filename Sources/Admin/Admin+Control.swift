@@ -17,8 +17,7 @@ extension Admin {
     }
 
     /// `roost reload`.
-    func reload() -> HTTPResponse {
-        if let reason = actions.reload() { return .failure(.conflict, reason) }
-        return .done
+    func reload(_ call: HTTPCall) {
+        actions.reload { reason in call.answer(reason.map { .failure(.conflict, $0) } ?? .done) }
     }
 }

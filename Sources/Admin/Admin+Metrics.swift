@@ -17,6 +17,7 @@ extension Admin {
         addStore(to: &text)
         addRoutes(to: &text)
         addUplinks(to: &text)
+        addModules(to: &text)
         if let ingest { addIngest(ingest, to: &text) }
         return HTTPResponse(.ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
     }

@@ -2,6 +2,7 @@ import Broker
 import EventLoop
 import JSON
 import MQTT
+import Modules
 import Store
 import Uplink
 
@@ -10,8 +11,8 @@ import Uplink
 public final class Admin {
     /// What the daemon does when it is told to. An error's text goes to who asked.
     public struct Actions {
-        /// Reads the configuration again; the reason if it can't.
-        public var reload: () -> String? = { "reloading is not available" }
+        /// Reads the configuration again, and tells the reason if it can't.
+        public var reload: (@escaping (String?) -> Void) -> Void = { $0("reloading is not available") }
         public var setLogLevel: (Severity) -> Void = { _ in }
         /// A store's failure in a person's words.
         public var explain: (StoreError) -> String = { "\($0)" }
@@ -31,6 +32,7 @@ public final class Admin {
     public var uplinks: [any AdministeredUplink] = [] {
         didSet { uplinkStateChanged() }
     }
+    public weak var modules: (any AdministeredModules)?
     /// What receives batches here; nil: nothing does.
     public weak var ingest: Ingest?
     /// The store is open and every listener listens: what `/ready` says.
@@ -79,9 +81,10 @@ public final class Admin {
         }
         router.add(.get, "/coverage") { [unowned self] call in coverage(call) }
         router.add(.post, "/uplink/*/test") { [unowned self] call in test(call) }
-        router.add(.get, "/modules") { call in call.answer(.json { $0.array { _ in } }) }
+        router.add(.get, "/modules") { [unowned self] call in call.answer(moduleList()) }
+        router.add(.post, "/modules/*/restart") { [unowned self] call in call.answer(restart(module: call.name)) }
         router.add(.post, "/log/*") { [unowned self] call in call.answer(setLogLevel(call.name)) }
-        router.add(.post, "/reload") { [unowned self] call in call.answer(reload()) }
+        router.add(.post, "/reload") { [unowned self] call in reload(call) }
         return router
     }
 

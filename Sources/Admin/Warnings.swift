@@ -15,7 +15,9 @@ extension Admin {
     /// Sessions that are named; of more, only the number is told.
     private static let namedSessions = 3
 
-    var warnings: [Warning] { storeWarnings + uplinkWarnings + routeWarnings + sessionWarnings + clockWarnings }
+    var warnings: [Warning] {
+        storeWarnings + uplinkWarnings + routeWarnings + moduleWarnings + sessionWarnings + clockWarnings
+    }
 
     private var storeWarnings: [Warning] {
         var warnings: [Warning] = []

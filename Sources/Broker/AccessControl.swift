@@ -14,12 +14,23 @@ public protocol AccessControl: AnyObject {
     /// The client as it stands under the rules of now, which have changed since it was let in; nil: it may not stay.
     func review(_ identity: ClientIdentity) -> ClientIdentity?
 
+    /// Whether the session of one client may become another's, who comes with the same Client Identifier.
+    func mayTakeOver(_ owner: ClientIdentity, by newcomer: ClientIdentity) -> Bool
+
     /// The owner of a session that an earlier run has left. What waits for it is judged again when it comes back.
     func restored(clientIdentifier: [UInt8], userName: [UInt8]) -> ClientIdentity
 }
 
 extension AccessControl {
     public func authentication(by method: String, of candidate: Candidate) -> (any Authentication)? { nil }
+
+    public func mayTakeOver(_ owner: ClientIdentity, by newcomer: ClientIdentity) -> Bool { true }
+}
+
+/// Told which clients come and go at a listener, once they have been let in. On the loop.
+public protocol Attendance: AnyObject {
+    func clientDidArrive(_ identity: ClientIdentity)
+    func clientDidLeave(_ identity: ClientIdentity)
 }
 
 /// A client that wants to come in, with everything that may show who it is.
@@ -62,6 +73,7 @@ public enum Admission {
 
 /// As whom a client acts, and what it may do.
 public final class ClientIdentity {
+    /// What its session is known by, which may be another than CONNECT's.
     public let clientIdentifier: [UInt8]
     /// Of whom it has shown to be; empty: nobody.
     public let userName: [UInt8]

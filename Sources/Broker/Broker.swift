@@ -143,7 +143,7 @@ public final class Broker {
             return false
         }
         guard listener.connectionCount + listener.undecidedCount < listener.maximumConnections,
-            limits.connections == 0 || connections.count + undecidedCount < limits.connections
+            limits.connections == 0 || listener.isInternal || connections.count + undecidedCount < limits.connections
         else {
             if refusedConnections.begins(at: loop.now) {
                 logLine(.warning, "\(stream.peer): refused, max_connections reached")

@@ -70,19 +70,24 @@ public final class ListenerOptions {
     public let maximumConnections: Int
     let sharedLimits: SharedLimits
     public let namesClients: NameSource
+    /// It is this node's own parts that come here: they are not counted against `connections`, and reading them never stops.
+    let isInternal: Bool
+    /// Told who comes and goes here.
+    public weak var attendance: (any Attendance)?
     /// By user name: those with limits of their own.
     public var userLimits: [[UInt8]: SharedLimits] = [:]
     public var limits: BrokerLimits { sharedLimits.limits }
 
     public init(
         anonymous: AnonymousPolicy = .loopback, maximumConnections: Int = 10_000, limits: BrokerLimits = BrokerLimits(),
-        namesClients: NameSource = .none
+        namesClients: NameSource = .none, isInternal: Bool = false
     ) {
         self.anonymous = anonymous
         self.maximumConnections = maximumConnections
         sharedLimits = SharedLimits(limits)
         connectRates = limits.connectRate > 0 ? ConnectRates(perSecond: limits.connectRate) : nil
         self.namesClients = namesClients
+        self.isInternal = isInternal
     }
 
     func limits(of userName: [UInt8]) -> SharedLimits {

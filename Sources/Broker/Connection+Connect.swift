@@ -54,7 +54,17 @@ extension Connection {
     }
 
     /// It is let in, if what it asks for may be had.
-    func open(_ connect: Connect, as identity: ClientIdentity, assigned: String?) {
+    func open(_ wanted: Connect, as identity: ClientIdentity, assigned: String?) {
+        var connect = wanted
+        connect.clientIdentifier = identity.clientIdentifier
+        let assigned = assigned == nil ? nil : text(identity.clientIdentifier)
+        if let owner = broker.sessions[identity.clientIdentifier]?.identity,
+            !broker.access.mayTakeOver(owner, by: identity)
+        {
+            return turnAway(
+                .clientIdentifierNotValid,
+                because: "the session \(text(owner.clientIdentifier)) is another client's; choose another identifier")
+        }
         sharedLimits = listener.limits(of: identity.userName)
         do throws(MQTTError) {
             if let will = connect.will { try check(will, of: identity) }
@@ -106,6 +116,7 @@ extension Connection {
         guard state == .accepting, let session else { return }
         state = .accepted
         broker.figures.connectsAccepted += 1
+        listener.attendance?.clientDidArrive(session.identity)
         if limits.topicLevels != broker.limits.topicLevels { broker.hasSeveralTopicLevels = true }
         if limits.publishRate > 0 { pace = PublishPace(perSecond: limits.publishRate, now: broker.loop.now) }
         var connack = Connack(reason: .success, sessionPresent: sessionPresent)

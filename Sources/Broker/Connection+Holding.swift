@@ -6,13 +6,14 @@ extension Connection {
     /// What the first of them waits for.
     enum HoldCause { case store, pace }
 
-    func hold(_ packet: RawPacket, _ cause: HoldCause) -> Bool {
+    func hold(_ packet: RawPacket, _ cause: HoldCause) throws(MQTTError) -> Bool {
         let qos = (packet.flags >> 1) & 3
         let held = held ?? HeldPublishes()
         self.held = held
         if held.isFull || qos == 0 && waitsTooLong(held) {
             // What sets a Topic Alias, or needs one, keeps its place: those behind it may need it too.
             guard qos == 0, !hasTopicAlias(packet) else {
+                if listener.isInternal { return try holdOfOwn(packet, held) }
                 stream.pauseReading()
                 return false
             }
@@ -21,8 +22,23 @@ extension Connection {
         }
         if held.isEmpty { begins(toWaitFor: cause) }
         if heldFor == .pace { broker.figures.publishesOverRate += 1 }
+        keep(packet, in: held)
+        return true
+    }
+
+    private func keep(_ packet: RawPacket, in held: HeldPublishes) {
         let start = packet.body.baseAddress.map { $0 - (packet.length - packet.body.count) }
         held.append(UnsafeRawBufferPointer(start: start, count: packet.length), now: broker.loop.now)
+    }
+
+    /// A part of this node is read on, since what it acknowledges may be what makes room: what it sends waits up to twice the
+    /// usual number of messages it may have open, or bytes. Beyond that its connection ends, and it sends again what it was not
+    /// acknowledged.
+    private func holdOfOwn(_ packet: RawPacket, _ held: HeldPublishes) throws(MQTTError) -> Bool {
+        guard held.count < 2 * Int(limits.inflight), held.byteCount < HeldPublishes.mostOfOwn else {
+            throw MQTTError(.quotaExceeded, "too much of it waits for the store, unacknowledged", version: version)
+        }
+        keep(packet, in: held)
         return true
     }
 

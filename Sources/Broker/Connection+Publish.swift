@@ -5,8 +5,8 @@ import Store
 extension Connection {
     /// PUBLISH from the client. False: it can't be taken yet, and reading is paused.
     func publish(_ packet: RawPacket) throws(MQTTError) -> Bool {
-        guard !isHolding, !broker.mustWait(packet, from: self) else { return hold(packet, .store) }
-        if let pace, !pace.take(at: broker.loop.now) { return hold(packet, .pace) }
+        guard !isHolding, !broker.mustWait(packet, from: self) else { return try hold(packet, .store) }
+        if let pace, !pace.take(at: broker.loop.now) { return try hold(packet, .pace) }
         try take(packet)
         return true
     }

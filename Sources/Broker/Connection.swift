@@ -303,7 +303,9 @@ public final class Connection {
     /// The connection is over, whoever ended it.
     func end() {
         guard state != .closed else { return }
+        let hadArrived = state == .accepted
         state = .closed
+        if hadArrived, let identity = session?.identity { listener.attendance?.clientDidLeave(identity) }
         broker.loop.cancel(timer)
         broker.loop.cancel(validityTimer)
         acknowledgements?.close()

@@ -14,7 +14,11 @@ final class HeldPublishes {
     /// Bytes that one connection may hold; beyond it, QoS 0 is dropped, and nothing is read.
     static let maximumBytes = 1 << 20
 
+    /// ... of one of the node's own parts, which goes on being read.
+    static let mostOfOwn = 16 << 20
+
     var isEmpty: Bool { bytes.isEmpty }
+    var byteCount: Int { bytes.count }
     var isFull: Bool { bytes.count >= Self.maximumBytes }
 
     func append(_ packet: UnsafeRawBufferPointer, now: Instant) {

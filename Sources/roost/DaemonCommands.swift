@@ -8,8 +8,9 @@ struct ReloadCommand: ParsableCommand {
         discussion: """
             Users, access lists, tokens' keys, users' limits and certificates are read
             again. Who may no longer stay is disconnected, and who lost a right no
-            longer gets what it was for. roostd's log says which other settings have
-            changed: they wait for a restart. SIGHUP does the same.
+            longer gets what it was for. Modules that are new or changed are started
+            again, those that are gone are stopped. roostd's log says which other
+            settings have changed: they wait for a restart. SIGHUP does the same.
 
             EXAMPLE
               roostd --check && roost reload

@@ -13,8 +13,10 @@ final class AdminWiring {
     private let server: HTTPServer
     private let logger: Logger
 
-    /// - Parameter reload: reads the configuration again; the reason if it can't.
-    init(_ settings: Settings, broker: Broker, logger: Logger, reload: @escaping () -> String?) {
+    typealias Reloading = (@escaping (String?) -> Void) -> Void
+
+    /// - Parameter reload: reads the configuration again, and tells the reason if it can't.
+    init(_ settings: Settings, broker: Broker, logger: Logger, reload: @escaping Reloading) {
         self.settings = settings.admin
         self.logger = logger
         var actions = Admin.Actions()

@@ -2,18 +2,45 @@ import Access
 import Broker
 import Configuration
 import EventLoop
+import Modules
 
 /// SIGHUP and `roost reload`: what changes without a restart, all of it or nothing.
 extension Daemon {
-    /// Reads the configuration, the access rules and the listeners' certificates again; the reason if it can't.
-    func reload() -> String? {
+    /// Reads the configuration, the access rules and the listeners' certificates again, and has modules that are new or changed
+    /// look at their tables first. One at a time.
+    ///
+    /// - Parameter then: called once, at once or later, with the reason if it can't.
+    func reload(then: @escaping (String?) -> Void) {
+        guard !isReloading else { return waitingReloads.append(then) }
         let renewed: Settings
-        let rules: AccessRules
         do throws(ConfigurationError) {
-            renewed = try reread()
+            renewed = try reread(nil)
+        } catch {
+            return then(keep("the configuration", error.problems.map(\.description)))
+        }
+        isReloading = true
+        ModuleChecks(on: loop, settings.moduleSurroundings).start(startedModules(by: renewed)) {
+            [unowned self] findings in
+            isReloading = false
+            then(findings.isEmpty ? use(renewed) : keep(findings))
+            let waiting = waitingReloads
+            waitingReloads = []
+            if !waiting.isEmpty { reload { reason in for one in waiting { one(reason) } } }
+        }
+    }
+
+    /// The reader of the configuration knows the lines.
+    private func keep(_ findings: [ModuleChecks.Finding]) -> String {
+        do throws(ConfigurationError) {
+            _ = try reread { _ in findings }
         } catch {
             return keep("the configuration", error.problems.map(\.description))
         }
+        return keep("the configuration", findings.map { "\($0.path): \($0.text)" })
+    }
+
+    private func use(_ renewed: Settings) -> String? {
+        let rules: AccessRules
         do throws(AccessProblems) {
             rules = try AccessRules(AccessSource(renewed.access))
         } catch {
@@ -35,10 +62,14 @@ extension Daemon {
         var current = settings
         current.access = renewed.access
         for door in doors { door.setLimits(of: current) }
+        moduleSettings = renewed.modules
+        modules.apply(moduleSettings)
         let ended = broker.accessChanged()
         let gone = ended == 0 ? "" : "; \(ended) \(ended == 1 ? "connection" : "connections") ended"
-        logger.log(.notice, "access rules and certificates are read again\(gone)")
-        let others = renewed.changedKeys(from: settings).filter { !$0.hasPrefix("access.") }
+        logger.log(.notice, "access rules, certificates and modules are read again\(gone)")
+        let others = renewed.changedKeys(from: settings).filter {
+            !$0.hasPrefix("access.") && !$0.hasPrefix("module.")
+        }
         if !others.isEmpty {
             logger.log(.notice, "changed, and in force after a restart: \(others.joined(separator: ", "))")
         }

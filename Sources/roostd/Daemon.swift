@@ -3,6 +3,7 @@ import Broker
 import Configuration
 import EventLoop
 import Glibc
+import Modules
 import Store
 import Uplink
 
@@ -21,8 +22,15 @@ final class Daemon {
     let log: Log
     let broker: Broker
     let access: RuledAccess
-    /// Reads the configuration again, as it was read at the start.
-    let reread: () throws(ConfigurationError) -> Settings
+    /// In front of `access`.
+    let moduleAccess: ModuleAccess
+    private(set) lazy var modules = makeModules()
+    /// The modules' settings in force.
+    var moduleSettings: [ModuleSettings] = []
+    let reread: Rereading
+    /// Reloads that wait for one that is under way.
+    var waitingReloads: [(String?) -> Void] = []
+    var isReloading = false
     var uplinks: [Uplink] = []
     var ingest: Ingest?
     private let writer: StoreWriter
@@ -36,9 +44,10 @@ final class Daemon {
     /// What became of a damaged database at the start.
     private let salvage: SalvageReport?
 
-    init(
-        _ settings: Settings, reread: @escaping () throws(ConfigurationError) -> Settings
-    ) throws(Failure) {
+    /// Reads the configuration again, as it was read at the start.
+    typealias Rereading = (Settings.Inspection?) throws(ConfigurationError) -> Settings
+
+    init(_ settings: Settings, reread: @escaping Rereading) throws(Failure) {
         self.settings = settings
         self.reread = reread
         do throws(SystemError) {
@@ -77,7 +86,8 @@ final class Daemon {
             throw Failure(
                 exitCode: 1, message: error.problems.map { "access.\($0.setting): \($0.text)" }.joined(separator: "\n"))
         }
-        broker = Broker(log: log, state: stored, limits: BrokerLimits(settings.limits), access: access)
+        moduleAccess = ModuleAccess(access, modules: settings.modules)
+        broker = Broker(log: log, state: stored, limits: BrokerLimits(settings.limits), access: moduleAccess)
         broker.logger = { [logger] level, line in logger.log(level, line) }
         access.logger = broker.logger
         log.onHealth = { [unowned self] error in storeHealthChanged(error) }
@@ -114,6 +124,7 @@ final class Daemon {
         try startUplinks(stored)
         stored = StoredState()
         try listen()
+        startModules()
         scheduleChores()
         scheduleExpiry()
         logger.log(.notice, "roostd \(Version.text) serves node \(settings.node.id), data in \(settings.node.data)")
@@ -125,10 +136,11 @@ final class Daemon {
     }
 
     private func listen() throws(Failure) {
-        let admin = AdminWiring(settings, broker: broker, logger: logger) { [unowned self] in reload() }
+        let admin = AdminWiring(settings, broker: broker, logger: logger) { [unowned self] in reload(then: $0) }
         self.admin = admin
         admin.watch(uplinks)
         admin.admin.ingest = ingest
+        admin.admin.modules = modules
         try admin.listen(on: network)
         for listener in settings.listeners {
             let door = try ListenerDoor(listener, settings, broker)
@@ -177,7 +189,7 @@ final class Daemon {
 
     private func take(_ signal: Int32) {
         if signal == SIGHUP {
-            _ = reload()
+            reload { _ in }
         } else if isStopping {
             exit(0)
         } else {
@@ -192,8 +204,13 @@ final class Daemon {
         logger.log(.notice, "stopping")
         for listener in listeners { listener.close() }
         admin?.close()
-        broker.shutDown()
         loop.schedule(after: settings.shutdown) { exit(0) }
+        // They publish what is due, while it can still be taken.
+        modules.stop(within: min(.seconds(5), settings.shutdown / 2)) { [unowned self] in stopServing() }
+    }
+
+    private func stopServing() {
+        broker.shutDown()
         // What the far end is about to acknowledge need not be sent again.
         var open = uplinks.count + 1
         let closed = { [unowned self] in

@@ -48,10 +48,11 @@ func start(_ options: DaemonOptions) -> Int32 {
         settings = try options.settings(environment: environment(), checkingFiles: isCheck) { settings in
             let tls = settings.inspectTLS()
             let access = settings.inspectAccess()
+            let modules = options.action == .printConfiguration ? [] : settings.inspectModules()
             for (path, text) in access.warnings { printError("warning: \(path): \(text)") }
-            guard !isCheck else { return tls.problems + tls.warnings + access.problems }
+            guard !isCheck else { return tls.problems + tls.warnings + access.problems + modules }
             for (path, text) in tls.warnings { printError("warning: \(path): \(text)") }
-            return tls.problems + access.problems
+            return tls.problems + access.problems + modules
         }
     } catch {
         for problem in error.problems { printError(problem.description) }
@@ -59,10 +60,6 @@ func start(_ options: DaemonOptions) -> Int32 {
     }
     let warnings = settings.warnings + settings.shadowedRoutes + settings.withoutEffect
     for warning in warnings { printError("warning: \(warning)") }
-    guard settings.unavailable.isEmpty || options.action == .printConfiguration else {
-        for line in settings.unavailable { printError(line) }
-        return 1
-    }
     switch options.action {
     case .check:
         print("\(options.configurationFile ?? "defaults"): fine")
@@ -77,8 +74,8 @@ func start(_ options: DaemonOptions) -> Int32 {
     // A file at its size limit (ulimit -f, LimitFSIZE=) is a full disk, and no reason to die.
     signal(SIGXFSZ, SIG_IGN)
     do throws(Daemon.Failure) {
-        return try Daemon(settings.expanded()) { () throws(ConfigurationError) in
-            try options.settings(environment: environment()).expanded()
+        return try Daemon(settings.expanded()) { (inspecting) throws(ConfigurationError) in
+            try options.settings(environment: environment(), inspecting: inspecting).expanded()
         }.run()
     } catch {
         printError(error.message)

@@ -72,7 +72,7 @@ final class Node {
         var actions = Admin.Actions()
         actions.log = { links.log("\($0): \($1)") }
         actions.setLogLevel = { links.log("level \($0)") }
-        actions.reload = { nil }
+        actions.reload = { $0(nil) }
         let disk = DiskMeter(clock: clock) { links.written() }
         admin = Admin(broker: broker, node: "edge-1", version: "9.9", disk: disk, actions: actions)
         bench = try Bench(admin.router, access: access, on: loop, clock)

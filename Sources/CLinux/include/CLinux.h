@@ -2,6 +2,7 @@
 #ifndef ROOST_CLINUX_H
 #define ROOST_CLINUX_H
 
+#include "Child.h"
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

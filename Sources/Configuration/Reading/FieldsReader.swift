@@ -66,6 +66,19 @@ struct FieldsReader: Fields {
         rest = TOMLTable()
         for entry in table.entries where !known.contains(entry.key) {
             rest.set(entry.key, entry.node, origin: entry.origin)
+            noteOrigins(of: entry.node, at: path + [entry.key], entry.origin)
+        }
+    }
+
+    /// Who owns the rest may find something wrong with any part of it.
+    private func noteOrigins(of node: TOMLNode, at path: [String], _ origin: TOMLOrigin) {
+        findings.origins[path.joined(separator: ".")] = origin
+        switch node.value {
+        case .table(let inner):
+            for entry in inner.entries { noteOrigins(of: entry.node, at: path + [entry.key], entry.origin) }
+        case .array(let items):
+            for (index, item) in items.enumerated() { noteOrigins(of: item, at: path + ["\(index)"], item.origin) }
+        default: break
         }
     }
 

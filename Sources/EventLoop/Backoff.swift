@@ -1,21 +1,19 @@
-import EventLoop
-
 /// Waits that double from `min` to `max`, each shortened by up to half at random, so that a thousand nodes that lost the
 /// same upstream don't come back in step.
-struct Backoff {
-    let min: Duration
-    let max: Duration
-    private(set) var failures = 0
+public struct Backoff: Sendable {
+    public let min: Duration
+    public let max: Duration
+    public private(set) var failures = 0
 
-    init(min: Duration, max: Duration) {
+    public init(min: Duration, max: Duration) {
         self.min = min
         self.max = Swift.max(min, max)
     }
 
-    mutating func reset() { failures = 0 }
+    public mutating func reset() { failures = 0 }
 
     /// The wait after one more failure. `random` lies in 0..<1.
-    mutating func next(random: Double) -> Duration {
+    public mutating func next(random: Double) -> Duration {
         var wait = min
         for _ in 0..<Swift.min(failures, 32) where wait < max { wait *= 2 }
         failures += 1
@@ -23,7 +21,7 @@ struct Backoff {
     }
 
     /// The longest wait, at once.
-    mutating func longest(random: Double) -> Duration {
+    public mutating func longest(random: Double) -> Duration {
         failures += 1
         return jittered(max, random)
     }
