@@ -71,7 +71,7 @@ public final class ListenerOptions {
     let sharedLimits: SharedLimits
     public let namesClients: NameSource
     /// It is this node's own parts that come here: they are not counted against `connections`, and reading them never stops.
-    let isInternal: Bool
+    public let isInternal: Bool
     /// Told who comes and goes here.
     public weak var attendance: (any Attendance)?
     /// By user name: those with limits of their own.

@@ -6,24 +6,20 @@ import Glibc
 
 /// One module: its process, started again whenever it ends, and what is known of its connection.
 ///
-/// It is well while it is connected. Who isn't within `connectPatience` of the start, or has been away for `awayPatience`, is
-/// ended and started again: its process may live and do nothing. One that hangs while it is connected loses its connection by
-/// its Keep Alive.
+/// It is well while it is connected. Who isn't soon after the start, or has been away for long (`ModulePatience`), is ended and
+/// started again: its process may live and do nothing. One that hangs while it is connected loses its connection by its Keep
+/// Alive.
 final class Module: Attendance {
-    static let connectPatience = Duration.seconds(30)
-    static let awayPatience = Duration.seconds(10)
-    /// From SIGTERM to SIGKILL.
-    static let grace = Duration.seconds(5)
-
     /// What follows when its process has ended.
     private enum Intention {
         /// It is started again, after a wait.
         case goOn
-        /// It is started again at once, with these settings.
-        case renew(ModuleSettings)
+        /// It is started again at once.
+        case renew
         case stop(() -> Void)
     }
 
+    /// What its next process will be started with.
     private(set) var settings: ModuleSettings
     private(set) var state = ModuleReport.State.stopped
     private(set) var restarts: UInt64 = 0
@@ -31,6 +27,8 @@ final class Module: Attendance {
     private var hasStarted = false
     private var backoff: Backoff
     private var intention = Intention.goOn
+    /// The last line about a start that failed.
+    private var told = ""
     /// Why we have ended it.
     private var cause: String?
     /// The password of its process; nil: it has none.
@@ -63,8 +61,6 @@ final class Module: Attendance {
             error: error)
     }
 
-    var hasProcess: Bool { child != nil }
-
     // MARK: - What it is told
 
     func start() {
@@ -81,21 +77,19 @@ final class Module: Attendance {
             return cannotStart(error)
         }
         log.begin()
+        told = ""
         say(.info, "started, process \(child?.process ?? 0)")
-        timer = loop.schedule(after: Self.connectPatience) { [weak self] in
-            self?.terminate(because: "it was not connected within \(Self.connectPatience.words) of its start")
+        let patience = host.patience.connect
+        timer = loop.schedule(after: patience) { [weak self] in
+            self?.terminate(because: "it was not connected within \(patience.words) of its start")
         }
     }
 
     /// Ends it if it runs, and starts it at once, with other settings or the same.
     func restart(with settings: ModuleSettings? = nil) {
-        backoff = Backoff(
-            min: settings?.restart.min ?? backoff.min, max: settings?.restart.max ?? backoff.max)
-        guard child != nil else {
-            if let settings { self.settings = settings }
-            return start()
-        }
-        intention = .renew(settings ?? self.settings)
+        adopt(settings ?? self.settings)
+        guard child != nil else { return start() }
+        intention = .renew
         terminate(because: nil)
     }
 
@@ -108,7 +102,7 @@ final class Module: Attendance {
     /// Ends it for good.
     ///
     /// - Parameter then: called once, at once or later, when its process has ended and what it has sent has been taken.
-    func stop(within grace: Duration = Module.grace, then: @escaping () -> Void) {
+    func stop(within grace: Duration? = nil, then: @escaping () -> Void) {
         guard child != nil else {
             loop.cancel(timer)
             state = .stopped
@@ -138,16 +132,18 @@ final class Module: Attendance {
         guard connections == 0 else { return }
         if child == nil, case .stop = intention { return finishStopping() }
         guard child != nil, state == .running else { return }
-        timer = loop.schedule(after: Self.awayPatience) { [weak self] in
-            self?.terminate(because: "its connection was gone for \(Self.awayPatience.words)")
+        let patience = host.patience.away
+        timer = loop.schedule(after: patience) { [weak self] in
+            self?.terminate(because: "its connection was gone for \(patience.words)")
         }
     }
 
     // MARK: - Its end
 
     /// SIGTERM, and SIGKILL when that was to no avail.
-    private func terminate(because reason: String?, within grace: Duration = Module.grace) {
+    private func terminate(because reason: String?, within grace: Duration? = nil) {
         guard let child else { return }
+        let grace = grace ?? host.patience.end
         if let reason {
             cause = reason
             error = reason
@@ -169,9 +165,7 @@ final class Module: Attendance {
         loop.cancel(timer)
         loop.cancel(wellTimer)
         switch intention {
-        case .renew(let settings):
-            self.settings = settings
-            start()
+        case .renew: start()
         case .stop:
             say(.info, "stopped")
             guard connections > 0 else { return finishStopping() }
@@ -205,9 +199,11 @@ final class Module: Attendance {
     /// - Parameter state: why it waits.
     private func wait(_ state: ModuleReport.State, _ time: Duration) {
         self.state = state
-        say(
-            state == .failed ? .error : .warning,
-            "\(state == .failed ? "cannot be started" : "ended"): \(error ?? ""); next start in \(time.words)")
+        let text = "\(state == .failed ? "cannot be started" : "ended"): \(error ?? "")"
+        // What fails without end is told once.
+        let isNews = state == .waiting || text != told
+        say(!isNews ? .debug : state == .failed ? .error : .warning, "\(text); next start in \(time.words)")
+        told = text
         timer = loop.schedule(after: time) { [weak self] in self?.start() }
     }
 
@@ -246,6 +242,16 @@ final class Module: Attendance {
     }
 }
 
+/// How long modules are waited for.
+struct ModulePatience {
+    /// From the start to the connection.
+    var connect = Duration.seconds(30)
+    /// Without a connection.
+    var away = Duration.seconds(10)
+    /// From SIGTERM to SIGKILL.
+    var end = Duration.seconds(5)
+}
+
 /// Why a module can't be started.
 struct ModuleFailure: Error {
     let text: String
@@ -259,9 +265,11 @@ struct ModuleFailure: Error {
 }
 
 extension Duration {
-    /// "5 s", "0.3 s".
+    /// "300 ms", "1.5 s", "5 s".
     var words: String {
-        let tenths = Int((Double(components.seconds) + Double(components.attoseconds) / 1e18) * 10 + 0.5)
+        let seconds = Double(components.seconds) + Double(components.attoseconds) / 1e18
+        guard seconds >= 1 else { return "\(Int(seconds * 1000 + 0.5)) ms" }
+        let tenths = Int(seconds * 10 + 0.5)
         return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
     }
 }

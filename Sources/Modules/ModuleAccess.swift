@@ -53,6 +53,9 @@ public final class ModuleAccess: AccessControl {
             }
             then(admission(candidate, module.settings.name))
         default:
+            guard !candidate.listener.isInternal else {
+                return then(.refused(.notAuthorized, why: "its module is no longer configured"))
+            }
             others.admit(candidate, then: then)
         }
     }
@@ -73,7 +76,7 @@ public final class ModuleAccess: AccessControl {
     }
 
     public func authentication(by method: String, of candidate: Candidate) -> (any Authentication)? {
-        candidate.listener.attendance == nil ? others.authentication(by: method, of: candidate) : nil
+        !candidate.listener.isInternal ? others.authentication(by: method, of: candidate) : nil
     }
 
     public func review(_ identity: ClientIdentity) -> ClientIdentity? {

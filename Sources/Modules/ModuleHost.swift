@@ -13,6 +13,7 @@ public final class ModuleHost: Attendance {
     private let network: SocketNetwork
     private let access: ModuleAccess
     private let sockets: ModuleSockets
+    var patience = ModulePatience()
     /// In the order of the configuration, those that leave it last.
     private var modules: [Module] = []
     /// Modules that are no longer configured, until their processes have ended.
@@ -105,6 +106,8 @@ public final class ModuleHost: Attendance {
     }
 
     public var reports: [ModuleReport] { modules.map(\.report) }
+
+    func password(of name: String) -> [UInt8]? { modules.first { $0.settings.name == name }?.password }
 
     // MARK: - Connections
 

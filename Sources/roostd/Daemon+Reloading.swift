@@ -11,6 +11,7 @@ extension Daemon {
     ///
     /// - Parameter then: called once, at once or later, with the reason if it can't.
     func reload(then: @escaping (String?) -> Void) {
+        guard !isStopping else { return then("roostd is stopping") }
         guard !isReloading else { return waitingReloads.append(then) }
         let renewed: Settings
         do throws(ConfigurationError) {
@@ -22,6 +23,7 @@ extension Daemon {
         ModuleChecks(on: loop, settings.moduleSurroundings).start(startedModules(by: renewed)) {
             [unowned self] findings in
             isReloading = false
+            guard !isStopping else { return then("roostd is stopping") }
             then(findings.isEmpty ? use(renewed) : keep(findings))
             let waiting = waitingReloads
             waitingReloads = []

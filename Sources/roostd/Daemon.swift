@@ -40,7 +40,7 @@ final class Daemon {
     private(set) var doors: [ListenerDoor] = []
     private var signals: SignalSource?
     private var admin: AdminWiring?
-    private var isStopping = false
+    private(set) var isStopping = false
     /// What became of a damaged database at the start.
     private let salvage: SalvageReport?
 

@@ -34,8 +34,6 @@ import Testing
     }
 
     @Test func whatIsNotThereYetIsNotPromised() {
-        let help = Roost.helpMessage(columns: 80)
-        #expect(!help.contains("  modules "))
         #expect(!IngestCommand.helpMessage(columns: 80).contains("mqtts"))
     }
 
