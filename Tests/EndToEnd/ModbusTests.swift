@@ -40,7 +40,8 @@ extension EndToEndTests {
                     && values.payloads.contains { $0.hasPrefix("{\"ok\":false,\"error\":\"is not writable") }
             }
             #expect(try node.stop() == 0)
-            // What the bridge wrote is what others find there.
+            // What the bridge wrote is what others find there. mbpoll doesn't speak RTU over TCP.
+            guard kind != "rtutcp" else { return }
             #expect(try line.mbpoll(["-t", "4", "-r", "1", "-c", "1"]).contains("333"))
             #expect(try line.mbpoll(["-t", "0", "-r", "4", "-c", "1"]).contains("[4]: \t1"))
         }
@@ -223,9 +224,8 @@ private final class ForeignDevice {
         try scenario.wait("pymodbus") { server.output.contains("ready") }
     }
 
-    /// What mbpoll prints, which doesn't speak RTU over TCP.
+    /// What mbpoll prints.
     func mbpoll(_ words: [String]) throws -> String {
-        guard kind != "rtutcp" else { return "333 [4]: \t1" }
         let target =
             kind == "tcp"
             ? ["-m", "tcp", "-p", place, "127.0.0.1"] : ["-m", "rtu", "-b", "19200", "-P", "none", place]

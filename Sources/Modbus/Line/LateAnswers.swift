@@ -68,20 +68,6 @@ struct LateAnswers {
         }
         if !isDoubtful { entries.removeAll { $0.unit == unit } }
     }
-
-    /// An answer that nobody waits for has come.
-    mutating func came(unit: UInt8, pdu: ArraySlice<UInt8>) {
-        guard let first = pdu.first else { return }
-        let isException = first & FunctionCode.exceptionBit != 0
-        let function = first & ~FunctionCode.exceptionBit
-        guard
-            let index = entries.firstIndex(where: {
-                $0.unit == unit && $0.function == function
-                    && (isException || $0.length == nil || $0.length == pdu.count)
-            })
-        else { return }
-        entries.remove(at: index)
-    }
 }
 
 extension LateAnswers.Entry {

@@ -67,6 +67,8 @@ package final class Line {
     private var silences = 0
     // RTU alone.
     private var received: [UInt8] = []
+    /// Bytes since the request was sent that were no other frame.
+    private var heard = 0
     /// What is sent comes back; and has for the request under way.
     private var echoes = false
     private var isEchoDropped = false
@@ -205,6 +207,7 @@ package final class Line {
         }
         if address.isRTU {
             received.removeAll(keepingCapacity: true)
+            heard = 0
             isEchoDropped = false
         }
         stream.write(exchanges[index].frame)
@@ -216,10 +219,11 @@ package final class Line {
         let exchange = exchanges.remove(at: index)
         var error = ModbusError.timedOut
         if address.isRTU {
+            if heard > 0 { error = .corrupt }
             // An answer that came in full, and broken, comes no more.
-            let isBroken = received.count >= (exchange.request.fixedLength ?? .max)
-            if isBroken { error = .corrupt }
-            if !isBroken { late.add(exchange.request, unit: exchange.unit, until: loop.now + lateness) }
+            if heard != (exchange.request.fixedLength ?? 0) + 3 {
+                late.add(exchange.request, unit: exchange.unit, until: loop.now + lateness)
+            }
             received.removeAll(keepingCapacity: true)
         }
         if error == .corrupt { counters.corrupt += 1 } else { counters.timeouts += 1 }
@@ -268,6 +272,7 @@ extension Line: ByteStreamDelegate {
         guard address.isRTU else { return receiveTCP(bytes) }
         if case .serial(let line) = address { quietFrom = loop.clock.now + line.silence }
         received += bytes
+        heard += bytes.count
         receiveRTU()
         return bytes.count
     }
@@ -345,13 +350,13 @@ extension Line: ByteStreamDelegate {
         guard let unit = frame.first, let exchange = exchanges.first, exchange.timer != .none, fits(frame, exchange)
         else {
             counters.foreign += 1
-            if let unit = frame.first { late.came(unit: unit, pdu: pdu) }
+            heard -= frame.count
             return
         }
         let result = exchange.request.result(Array(pdu))
         if case .failure = result, late.makesDoubtful(exceptionTo: exchange.request, unit: unit) {
             counters.foreign += 1
-            late.came(unit: unit, pdu: pdu)
+            heard -= frame.count
             return
         }
         late.answered(exchange.request, unit: unit, until: loop.now + lateness)
@@ -372,6 +377,7 @@ extension Line: ByteStreamDelegate {
         guard received.starts(with: frame) else { return !frame.starts(with: received) }
         echoes = true
         isEchoDropped = true
+        heard -= frame.count
         received.removeFirst(frame.count)
         return true
     }

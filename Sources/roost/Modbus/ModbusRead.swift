@@ -11,7 +11,7 @@ extension ModbusCommand {
             discussion: """
                 EXAMPLES
                   roost modbus read tcp://192.0.2.7 --table holding --address 0 --count 10
-                  roost modbus read tcp://192.0.2.7 --reference 30001 --type float32 --order CDAB
+                  roost modbus read tcp://192.0.2.7 --reference 30001 --type float32
                 """)
         @OptionGroup var target: Target
         @OptionGroup var place: Place

@@ -10,7 +10,7 @@ extension ModbusCommand {
             discussion: """
                 EXAMPLES
                   roost modbus write tcp://192.0.2.7 --table coil --address 3 true
-                  roost modbus write tcp://192.0.2.7 --reference 40001 --type int16 --scale 0.1 21.5
+                  roost modbus write tcp://192.0.2.7 --reference 40001 --scale 0.1 21.5
                 """)
         @OptionGroup var target: Target
         @OptionGroup var place: Place
