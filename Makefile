@@ -20,7 +20,7 @@ TEST := ROOST_PYTHON=$(VENV)/bin/python SWIFT_BACKTRACE=enable=no
 RELEASED := ROOSTD=$(CURDIR)/.build/release/roostd ROOST=$(CURDIR)/.build/release/roost
 
 BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev
-TEST_PACKAGES := mosquitto mosquitto-clients openssl lz4 sqlite3 python3-venv
+TEST_PACKAGES := mosquitto mosquitto-clients openssl lz4 sqlite3 python3-venv python3-pymodbus python3-serial-asyncio mbpoll socat
 POWERLOSS_PACKAGES := gcc libc6-dev pkg-config libfuse3-dev fuse3 e2fsprogs util-linux python3
 BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev liblz4-dev libsqlite3-dev libssl-dev openssl lz4 zstd python3 util-linux
 
@@ -37,13 +37,14 @@ run: build ## build, and watch a node lose nothing while its link is cut
 	@echo "roost: the demo. A node and a cloud on this machine; the link will be cut."
 	@.build/release/roost demo
 
-build: ## build roostd and roost
+build: ## build roostd, roost and the bridges
 	@$(call install,$(BUILD_PACKAGES))
 	@mkdir -p $(STATIC)
 	@for name in stdc++ sqlite3 lz4 ssl crypto; do ln -sf "$$(realpath $$(cc -print-file-name=lib$$name.a))" $(STATIC)/lib$$name.a; done
 	@echo "roost: building (the first time takes some minutes)"
 	@$(RELEASE) --product roostd
 	@$(RELEASE) --product roost
+	@$(RELEASE) --product roost-modbus
 
 test: build ## build and run every test
 	@$(call install,$(TEST_PACKAGES))
@@ -92,13 +93,15 @@ install: build ## install programs, configuration and the systemd unit under PRE
 	@echo "roost: installing under $(DESTDIR)$(PREFIX)"
 	@install -D -s -m 755 .build/release/roostd $(DESTDIR)$(PREFIX)/bin/roostd
 	@install -D -s -m 755 .build/release/roost $(DESTDIR)$(PREFIX)/bin/roost
+	@install -D -s -m 755 .build/release/roost-modbus $(DESTDIR)$(PREFIX)/bin/roost-modbus
 	@install -d -m 755 $(DESTDIR)/etc/roost
 	@[ -e $(DESTDIR)/etc/roost/roost.toml ] || install -m 644 conf/roost.toml $(DESTDIR)/etc/roost/roost.toml
 	@install -D -m 644 conf/roostd.service $(DESTDIR)/etc/systemd/system/roostd.service
 
 uninstall: ## remove what install put there, but not the configuration
 	@echo "roost: removing from $(DESTDIR)$(PREFIX)"
-	@rm -f $(DESTDIR)$(PREFIX)/bin/roostd $(DESTDIR)$(PREFIX)/bin/roost $(DESTDIR)/etc/systemd/system/roostd.service
+	@rm -f $(DESTDIR)$(PREFIX)/bin/roostd $(DESTDIR)$(PREFIX)/bin/roost \
+		$(DESTDIR)$(PREFIX)/bin/roost-modbus $(DESTDIR)/etc/systemd/system/roostd.service
 
 format: ## put every Swift file in the house's form
 	@echo "roost: formatting"

@@ -25,7 +25,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 /// which `make fuzz` does, the program that libFuzzer makes of the same targets, and which no other build has a part in.
 let fuzzing: [Target] = {
     let dependencies: [Target.Dependency] = [
-        "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
+        "Modbus", "Bridge", "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
     ]
     guard Context.environment["ROOST_FUZZ"] != nil else {
         return [tests("Fuzz", dependencies, exclude: ["Command", "Corpus", "run"])]
@@ -42,6 +42,7 @@ let package = Package(
     products: [
         .executable(name: "roostd", targets: ["roostd"]),
         .executable(name: "roost", targets: ["roost"]),
+        .executable(name: "roost-modbus", targets: ["roost-modbus"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -85,10 +86,11 @@ let package = Package(
                 "CLinux",
             ],
             swiftSettings: small),
+        .executableTarget(name: "roost-modbus", dependencies: ["Bridge", "Modbus"], swiftSettings: small),
         .executableTarget(
             name: "roost",
             dependencies: [
-                "Client", "Access", "Uplink", "Store", "EventLoop", "MQTT", "Configuration", "CLinux",
+                "Modbus", "Client", "Access", "Uplink", "Store", "EventLoop", "MQTT", "Configuration", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -98,6 +100,9 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("JSONTests", ["JSON"]),
         tests("BridgeTests", ["Bridge", "Client", "Configuration", "JSON", "EventLoop", "MQTT"]),
+        tests(
+            "ModbusTests", ["Modbus", "Bridge", "Client", "Configuration", "JSON", "EventLoop", "MQTT"],
+            exclude: ["Reference"]),
         tests("StoreTests", ["Store", "EventLoop", "MQTT"], exclude: ["Databases"]),
         tests("BrokerTests", ["Broker", "Store", "EventLoop", "MQTT"]),
         tests("AccessTests", ["Access", "Broker", "Store", "EventLoop", "MQTT", "COpenSSL"]),

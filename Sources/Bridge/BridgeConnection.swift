@@ -89,10 +89,16 @@ package final class BridgeConnection {
     }
 
     /// Every message that matches `filter`, as text topic and payload, from now on. More than one subscription may have it.
-    package func subscribe(_ filter: String, _ receive: @escaping (_ topic: String, _ payload: [UInt8]) -> Void) {
+    ///
+    /// - Parameter retained: false: what the broker has retained before is not wanted.
+    package func subscribe(
+        _ filter: String, retained: Bool = true, _ receive: @escaping (_ topic: String, _ payload: [UInt8]) -> Void
+    ) {
         let filter = Array(filter.utf8)
         subscriptions.append((filter, receive))
-        guard let identifier = client.subscribe([Subscription(filter: filter, qos: .atLeastOnce)]) else { return }
+        let subscription = Subscription(
+            filter: filter, qos: .atLeastOnce, retainHandling: retained ? .send : .doNotSend)
+        guard let identifier = client.subscribe([subscription]) else { return }
         asked[identifier] = filter
     }
 

@@ -23,6 +23,8 @@ enum FuzzTarget: String, CaseIterable {
     case scram
     /// A whole broker and what several clients do to it: see `BrokerScript`.
     case broker
+    /// What a Modbus device sends.
+    case modbus
 
     func run(_ input: [UInt8]) {
         switch self {
@@ -37,6 +39,7 @@ enum FuzzTarget: String, CaseIterable {
         case .acl: Files.list(input)
         case .scram: Files.scram(input)
         case .broker: BrokerScript(input).play()
+        case .modbus: ModbusBytes.take(input)
         }
     }
 }

@@ -57,4 +57,11 @@ void linux_adopt_orphans(void);
 /// Pages of a file that are in memory and not on the disk yet (cachestat, Linux 6.5); -1 where the kernel can't tell.
 long linux_dirty_pages(int descriptor);
 
+/// Makes a terminal device a raw serial line of 8 data bits at any speed (termios2): parity 0 none, 1 odd, 2 even; 1 or 2 stop
+/// bits. What had come in is dropped. 0, or -1 and errno; EINVAL: the device doesn't have that speed within 2 %.
+int linux_serial_configure(int descriptor, unsigned baud, int parity, int stop_bits);
+
+/// Has the kernel switch an RS-485 driver by RTS, high or low while it sends (TIOCSRS485). 0, or -1 and errno.
+int linux_serial_rs485(int descriptor, int sends_with_rts_high);
+
 #endif

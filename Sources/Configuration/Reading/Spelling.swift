@@ -1,7 +1,7 @@
 /// Finds the word that a misspelt one was meant to be.
-enum Spelling {
+package enum Spelling {
     /// The candidate with the least edits, if these are at most a third of the letters.
-    static func nearest(to word: String, in candidates: [String]) -> String? {
+    package static func nearest(to word: String, in candidates: [String]) -> String? {
         let word = Array(word.lowercased().utf8)
         guard word.count <= 64 else { return nil }
         var best: (distance: Int, word: String)?

@@ -25,6 +25,14 @@ enum Programs {
         return nil
     }()
 
+    /// Debian's Python with pymodbus 3, where socat and mbpoll are there too.
+    static let pymodbus: String? = {
+        let python = "/usr/bin/python3"
+        let imports = "\(python) -c 'import pymodbus.server.async_io' 2>/dev/null"
+        guard find("socat") != nil, find("mbpoll") != nil, system(imports) == 0 else { return nil }
+        return python
+    }()
+
     /// The package's folder, three levels above this file.
     static let package = directory(of: directory(of: directory(of: directory(of: #filePath))))
 

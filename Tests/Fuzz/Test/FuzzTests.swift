@@ -20,7 +20,7 @@ extension FuzzTarget {
         switch self {
         case .broker: 60
         case .toml: 100
-        case .websocket, .proxy: 500
+        case .websocket, .proxy, .modbus: 500
         case .mqtt4, .mqtt5, .http, .batch, .passwords, .acl, .scram: 2000
         }
     }
