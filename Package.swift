@@ -77,6 +77,12 @@ let package = Package(
                 "Client", "Configuration", "JSON", "EventLoop", "MQTT",
                 .product(name: "DequeModule", package: "swift-collections"),
             ], small),
+        library(
+            "Modbus",
+            [
+                "Bridge", "Configuration", "JSON", "EventLoop", "MQTT", "CLinux",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ], small),
         library("Modules", ["Broker", "EventLoop", "MQTT", "Configuration", "JSON", "CLinux"], small),
         library("Admin", ["Modules", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
         .executableTarget(

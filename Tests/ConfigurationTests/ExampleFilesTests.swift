@@ -10,7 +10,9 @@ import Testing
         String(decoding: try TextFile.read("\(directory)/\(name)"), as: UTF8.self)
     }
 
-    @Test(arguments: ["roost.toml", "edge.toml", "cloud.toml", "counter.toml", "sync-a.toml", "sync-b.toml"])
+    @Test(arguments: [
+        "roost.toml", "edge.toml", "cloud.toml", "counter.toml", "modbus.toml", "sync-a.toml", "sync-b.toml",
+    ])
     func loadsWithoutAWarning(_ name: String) throws {
         #expect(try Settings.load(file: "\(Self.directory)/\(name)").warnings == [])
     }
