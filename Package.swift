@@ -70,17 +70,19 @@ let package = Package(
             ]),
         library("Access", ["Broker", "EventLoop", "MQTT", "JSON", "COpenSSL"], small),
         library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
+        library("Twin", ["Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
         library(
             "Bridge",
             [
                 "Client", "Configuration", "JSON", "EventLoop", "MQTT",
                 .product(name: "DequeModule", package: "swift-collections"),
             ], small),
-        library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
+        library("Admin", ["Twin", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
         .executableTarget(
             name: "roostd",
             dependencies: [
-                "Admin", "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration", "CLinux",
+                "Admin", "Access", "Twin", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
+                "CLinux",
             ],
             swiftSettings: small),
         .executableTarget(
@@ -101,6 +103,7 @@ let package = Package(
         tests("AccessTests", ["Access", "Broker", "Store", "EventLoop", "MQTT", "COpenSSL"]),
         tests("ClientTests", ["Client", "EventLoop", "MQTT"]),
         tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
+        tests("TwinTests", ["Twin", "Broker", "Store", "EventLoop", "MQTT", "JSON"]),
         tests(
             "RoostTests",
             [

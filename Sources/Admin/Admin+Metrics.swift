@@ -18,6 +18,7 @@ extension Admin {
         addRoutes(to: &text)
         addUplinks(to: &text)
         if let ingest { addIngest(ingest, to: &text) }
+        if let twins { addTwins(twins, to: &text) }
         return HTTPResponse(.ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
     }
 

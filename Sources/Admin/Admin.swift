@@ -3,6 +3,7 @@ import EventLoop
 import JSON
 import MQTT
 import Store
+import Twin
 import Uplink
 
 /// How the daemon is looked at and steered: the endpoints behind `roost status` and its like, health, readiness and metrics.
@@ -33,6 +34,8 @@ public final class Admin {
     }
     /// What receives batches here; nil: nothing does.
     public weak var ingest: Ingest?
+    /// nil: this node keeps none.
+    public weak var twins: DeviceTwins?
     /// The store is open and every listener listens: what `/ready` says.
     public var isReady = false
     /// Links that are down, and since when.
@@ -79,6 +82,11 @@ public final class Admin {
         }
         router.add(.get, "/coverage") { [unowned self] call in coverage(call) }
         router.add(.post, "/uplink/*/test") { [unowned self] call in test(call) }
+        router.add(.get, "/twin") { [unowned self] call in call.answer(twinList(call)) }
+        router.add(.get, "/twin/*") { [unowned self] call in call.answer(twin(call)) }
+        router.add(.post, "/twin/*/update") { [unowned self] call in changeTwin(call) }
+        router.add(.post, "/twin/*/add") { [unowned self] call in addTwin(call) }
+        router.add(.delete, "/twin/*") { [unowned self] call in removeTwin(call) }
         router.add(.get, "/modules") { call in call.answer(.json { $0.array { _ in } }) }
         router.add(.post, "/log/*") { [unowned self] call in call.answer(setLogLevel(call.name)) }
         router.add(.post, "/reload") { [unowned self] call in call.answer(reload()) }
