@@ -155,7 +155,8 @@ extension Device {
                 changed.append((name, nil))
                 continue
             }
-            var attribute = index.map { attributes[$0] } ?? Attribute(name: name, value: "", type: "string", optional: true)
+            var attribute =
+                index.map { attributes[$0] } ?? Attribute(name: name, value: "", type: "string", optional: true)
             switch json {
             case .string(let value): attribute.value = value
             case .object(let parts):

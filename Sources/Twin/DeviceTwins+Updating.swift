@@ -111,7 +111,9 @@ extension DeviceTwins {
     }
 
     func make(_ id: TwinID, over removed: Device?) throws(TwinProblem) -> Device {
-        guard id.isValid else { throw .bad("a device's id has one or two levels, and at most \(TwinID.maximumBytes) bytes") }
+        guard id.isValid else {
+            throw .bad("a device's id has one or two levels, and at most \(TwinID.maximumBytes) bytes")
+        }
         guard removed != nil || hasRoom else {
             throw TwinProblem(code: 500, reason: "not stored: there are as many devices as twin.devices allows")
         }

@@ -47,7 +47,8 @@ struct AdminSocket {
     func request(_ method: String, _ target: String, _ body: [UInt8] = []) throws -> Answer {
         let descriptor = try connect()
         defer { close(descriptor) }
-        let sent = (Self.head(method, target, length: body.count) + body).withUnsafeBytes { Terminal.writeAll($0, to: descriptor) }
+        let request = Self.head(method, target, length: body.count) + body
+        let sent = request.withUnsafeBytes { Terminal.writeAll($0, to: descriptor) }
         guard sent else { throw unreachable(errno) }
         return try answer(in: readAll(descriptor))
     }

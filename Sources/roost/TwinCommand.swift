@@ -39,7 +39,9 @@ struct TwinCommand: ParsableCommand {
             let body = try admin.get(node.path(""))
             if admin.json { return Document.print(body) }
             let twins = try Document.decode([TwinDocument].self, body)
-            guard !twins.isEmpty else { return Terminal.say("No devices. (roost twin add ID, or a device's first update)") }
+            guard !twins.isEmpty else {
+                return Terminal.say("No devices. (roost twin add ID, or a device's first update)")
+            }
             var table = Table([
                 ("device", .left), ("state", .left), ("last online", .left), ("properties", .right),
                 ("differing", .right), ("version", .right),
@@ -125,7 +127,9 @@ struct TwinCommand: ParsableCommand {
         @OptionGroup var admin: AdminOptions
 
         func validate() throws {
-            guard !values.isEmpty || !delete.isEmpty else { throw ValidationError("what? NAME=VALUE, or --delete NAME") }
+            guard !values.isEmpty || !delete.isEmpty else {
+                throw ValidationError("what? NAME=VALUE, or --delete NAME")
+            }
             for value in values where !value.contains("=") || value.hasPrefix("=") {
                 throw ValidationError("\(value): not NAME=VALUE")
             }

@@ -57,7 +57,8 @@ extension Daemon {
         let stored = state.states.filter { $0.kind == .receiver }.map { (key: $0.key, value: $0.value) }
         do throws(TopicMapping.PatternError) {
             let ingest = try Ingest(
-                options: IngestOptions(settings.ingest, node: settings.node, twins: settings.twin.enabled), sink: broker,
+                options: IngestOptions(settings.ingest, node: settings.node, twins: settings.twin.enabled),
+                sink: broker,
                 stored: stored, storeTime: { [log] in log.clock.now })
             ingest.onNotice = { [logger] in logger.log(.warning, "ingest: \($0)") }
             self.ingest = ingest

@@ -48,7 +48,9 @@ import Testing
             property.isPending = index == 3
             property.expected = Side(value: index == 1 ? nil : "22", timestamp: 7, version: Version(cloud: 3, edge: 1))
             if index == 1 { property.expected.timestamp = 0 }
-            if index == 4 { property.actual = Side(value: "", timestamp: 1 << 40, version: Version(cloud: 0, edge: 1 << 62)) }
+            if index == 4 {
+                property.actual = Side(value: "", timestamp: 1 << 40, version: Version(cloud: 0, edge: 1 << 62))
+            }
             device.properties.append(property)
         }
         var row: [UInt8] = []

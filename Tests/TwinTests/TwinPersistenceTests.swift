@@ -14,7 +14,9 @@ import Testing
         twins.node.store.hold = true
 
         device.publish("$hw/events/device/a/twin/update", #"{"twin":{"x":{"actual":{"value":"1"}}}}"#, qos)
-        let before = (device.takeAcknowledgements().count, twins.heard().filter { !$0.topic.hasSuffix("/update") }.count)
+        let before = (
+            device.takeAcknowledgements().count, twins.heard().filter { !$0.topic.hasSuffix("/update") }.count
+        )
         twins.node.store.hold = false
         let acknowledged = device.takeAcknowledgements()
 
@@ -54,7 +56,10 @@ import Testing
     @Test func everythingComesBack() throws {
         let twins = try Twins()
         _ = try twins.update(
-            "a/b", #"{"x":{"expected":{"value":"2"},"actual":{"value":"1"},"optional":false,"metadata":{"type":"int"}},"y":{"actual":{"value":"z"}}}"#)
+            "a/b",
+            #"{"x":{"expected":{"value":"2"},"actual":{"value":"1"},"optional":false,"#
+                + #""metadata":{"type":"int"}},"y":{"actual":{"value":"z"}}}"#
+        )
         _ = try twins.update("a/b", #"{"y":null}"#, event: "2")
         try twins.say("device/a/b/state/update", #"{"state":"online"}"#)
         let before = try (twins.get("a/b")["twin"], twins.get("a/b")["version"])
@@ -78,7 +83,8 @@ import Testing
         twins.node.run()
         try #require(twins.node.log.isRefusing)
 
-        device.publish("$hw/events/device/a/twin/update", #"{"event_id":"f","twin":{"x":{"actual":{"value":"2"}}}}"#, .atLeastOnce)
+        device.publish(
+            "$hw/events/device/a/twin/update", #"{"event_id":"f","twin":{"x":{"actual":{"value":"2"}}}}"#, .atLeastOnce)
         device.publish("$hw/events/device/a/twin/get", "{}", .atMostOnce)
 
         #expect(device.takeAcknowledgements().map(\.reason).contains(.quotaExceeded))

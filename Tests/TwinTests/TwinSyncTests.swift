@@ -16,11 +16,15 @@ import Testing
     ])
     func aChangeFromTheCloudMustKnowWhatIsHere(version: String, isTaken: Bool) throws {
         let twins = try Twins()
-        for value in ["1", "2"] { _ = try twins.update("a", "{\"x\":{\"expected\":{\"value\":\"\(value)\"}}}", event: value) }
+        for value in ["1", "2"] {
+            _ = try twins.update("a", "{\"x\":{\"expected\":{\"value\":\"\(value)\"}}}", event: value)
+        }
 
         let said = try twins.say(
             "device/a/twin/cloud_updated",
-            "{\"event_id\":\"c\",\"twin\":{\"x\":{\"expected\":{\"value\":\"9\"},\"metadata\":{\"type\":\"string\"},\"expected_version\":\(version)}}}")
+            "{\"event_id\":\"c\",\"twin\":{\"x\":{\"expected\":{\"value\":\"9\"},"
+                + "\"metadata\":{\"type\":\"string\"},\"expected_version\":\(version)}}}"
+        )
 
         #expect(try twins.value("a", "x", "expected") == (isTaken ? "9" : "2"))
         let told = said.first { $0.topic == "device/a/twin/edge_updated" }?.json
@@ -33,10 +37,14 @@ import Testing
     @Test func whatTheCloudChangedReplacesThePair() throws {
         let twins = try Twins()
         _ = try twins.update("a", #"{"x":{"expected":{"value":"1"}}}"#)
-        try twins.say("device/a/twin/cloud_updated", #"{"twin":{"x":{"expected":{"value":"2"},"expected_version":{"cloud":4,"edge":1}}}}"#)
+        try twins.say(
+            "device/a/twin/cloud_updated",
+            #"{"twin":{"x":{"expected":{"value":"2"},"expected_version":{"cloud":4,"edge":1}}}}"#)
 
         let said = try twins.say("device/a/twin/update", #"{"twin":{"x":{"expected":{"value":"3"}}}}"#)
-        let old = try twins.say("device/a/twin/cloud_updated", #"{"twin":{"x":{"expected":{"value":"4"},"expected_version":{"cloud":3,"edge":2}}}}"#)
+        let old = try twins.say(
+            "device/a/twin/cloud_updated",
+            #"{"twin":{"x":{"expected":{"value":"4"},"expected_version":{"cloud":3,"edge":2}}}}"#)
 
         #expect(said.last?.json.at("twin.x.expected_version") == .object(["cloud": .number(4), "edge": .number(2)]))
         #expect(old.last?.topic == "device/a/twin/edge_updated")
@@ -45,14 +53,22 @@ import Testing
 
     @Test func theCloudAddsAndDeletes() throws {
         let twins = try Twins()
-        try twins.say("device/a/twin/cloud_updated", #"{"twin":{"x":{"expected":{"value":"2"},"metadata":{"type":"int"},"expected_version":{"cloud":1,"edge":0}}}}"#)
+        try twins.say(
+            "device/a/twin/cloud_updated",
+            #"{"twin":{"x":{"expected":{"value":"2"},"metadata":{"type":"int"},"expected_version":{"cloud":1,"#
+                + #""edge":0}}}}"#
+        )
         #expect(try twins.get("a").at("twin.x.metadata.type") == "int")
 
-        try twins.say("device/a/twin/cloud_updated", #"{"twin":{"x":{"metadata":{"type":"deleted"},"expected_version":{"cloud":2,"edge":0}}}}"#)
+        try twins.say(
+            "device/a/twin/cloud_updated",
+            #"{"twin":{"x":{"metadata":{"type":"deleted"},"expected_version":{"cloud":2,"edge":0}}}}"#)
         #expect(try twins.get("a")["twin"] == .object([:]))
 
         // What was deleted stays so against what is older.
-        try twins.say("device/a/twin/cloud_updated", #"{"twin":{"x":{"expected":{"value":"2"},"expected_version":{"cloud":1,"edge":0}}}}"#)
+        try twins.say(
+            "device/a/twin/cloud_updated",
+            #"{"twin":{"x":{"expected":{"value":"2"},"expected_version":{"cloud":1,"edge":0}}}}"#)
         #expect(try twins.get("a")["twin"] == .object([:]))
     }
 
@@ -61,13 +77,18 @@ import Testing
         _ = try twins.update("a", #"{"x":{"expected":{"value":"1"}}}"#, event: "1")
         _ = try twins.update("a", #"{"x":null}"#, event: "2")
 
-        let said = try twins.say("device/a/twin/cloud_updated", #"{"twin":{"x":{"expected":{"value":"2"},"expected_version":{"cloud":1,"edge":1}}}}"#)
+        let said = try twins.say(
+            "device/a/twin/cloud_updated",
+            #"{"twin":{"x":{"expected":{"value":"2"},"expected_version":{"cloud":1,"edge":1}}}}"#)
 
         #expect(try twins.get("a")["twin"] == .object([:]))
         #expect(said.last?.json.at("twin.x.metadata.type") == "deleted")
     }
 
-    @Test(arguments: ["nonsense", "{}", #"{"twin":{"x":{"expected_version":{"cloud":-1}}}}"#, #"{"twin":{"x":{"expected_version":5}}}"#])
+    @Test(arguments: [
+        "nonsense", "{}", #"{"twin":{"x":{"expected_version":{"cloud":-1}}}}"#,
+        #"{"twin":{"x":{"expected_version":5}}}"#,
+    ])
     func nonsenseFromTheCloudIsRefused(payload: String) throws {
         let twins = try Twins()
 
@@ -129,7 +150,11 @@ import Testing
     @Test func theCloudKeepsTwinsOfItsNodes() throws {
         let cloud = try Twins(id: "cloud")
 
-        let said = try cloud.say(Self.told, #"{"twin":{"x":{"actual":{"value":"7"},"metadata":{"type":"int"},"actual_version":{"cloud":0,"edge":3}}},"device":{"name":"a","state":"online"}}"#)
+        let said = try cloud.say(
+            Self.told,
+            #"{"twin":{"x":{"actual":{"value":"7"},"metadata":{"type":"int"},"actual_version":{"cloud":0,"#
+                + #""edge":3}}},"device":{"name":"a","state":"online"}}"#
+        )
         let got = try cloud.say("node/pump-7/device/a/twin/get", #"{"event_id":"g"}"#)
 
         #expect(said.map(\.topic) == ["node/pump-7/membership/updated", "node/pump-7/device/a/twin/update/document"])
@@ -143,9 +168,14 @@ import Testing
 
     @Test func anAppAtTheCloudChangesAndTheNodeIsTold() throws {
         let cloud = try Twins(id: "cloud")
-        try cloud.say(Self.told, #"{"twin":{"x":{"actual":{"value":"7"},"expected":{"value":"7"},"actual_version":{"cloud":0,"edge":3},"expected_version":{"cloud":1,"edge":2}}}}"#)
+        try cloud.say(
+            Self.told,
+            #"{"twin":{"x":{"actual":{"value":"7"},"expected":{"value":"7"},"actual_version":{"cloud":0,"#
+                + #""edge":3},"expected_version":{"cloud":1,"edge":2}}}}"#
+        )
 
-        let said = try cloud.say("node/pump-7/device/a/twin/update", #"{"event_id":"u","twin":{"x":{"expected":{"value":"9"}}}}"#)
+        let said = try cloud.say(
+            "node/pump-7/device/a/twin/update", #"{"event_id":"u","twin":{"x":{"expected":{"value":"9"}}}}"#)
 
         #expect(
             said.map(\.topic) == ["result", "document", "delta"].map { "node/pump-7/device/a/twin/update/\($0)" }
@@ -158,7 +188,9 @@ import Testing
         let cloud = try Twins(id: "cloud")
         func x(_ value: String, _ version: (Int, Int), refused: (Int, Int)? = nil) -> String {
             let more = refused.map { ",\"expected_refused\":{\"cloud\":\($0.0),\"edge\":\($0.1)}" } ?? ""
-            return "{\"twin\":{\"x\":{\"expected\":{\"value\":\"\(value)\"},\"expected_version\":{\"cloud\":\(version.0),\"edge\":\(version.1)}\(more)}}}"
+            return
+                "{\"twin\":{\"x\":{\"expected\":{\"value\":\"\(value)\"},"
+                + "\"expected_version\":{\"cloud\":\(version.0),\"edge\":\(version.1)}\(more)}}}"
         }
         func expected() throws -> String? {
             try cloud.say("node/pump-7/device/a/twin/get", "{}").first?.json.at("twin.x.expected.value")?.text
@@ -205,8 +237,12 @@ import Testing
         var up: [String] = []
         var down: [String] = []
         func collect() {
-            for delivery in edge.app.takeDeliveries() where delivery.topic.hasSuffix("edge_updated") { up.append(delivery.payload) }
-            for delivery in cloud.app.takeDeliveries() where delivery.topic.hasSuffix("cloud_updated") { down.append(delivery.payload) }
+            for delivery in edge.app.takeDeliveries() where delivery.topic.hasSuffix("edge_updated") {
+                up.append(delivery.payload)
+            }
+            for delivery in cloud.app.takeDeliveries() where delivery.topic.hasSuffix("cloud_updated") {
+                down.append(delivery.payload)
+            }
         }
         func carry(_ count: Int) {
             for _ in 0..<count {

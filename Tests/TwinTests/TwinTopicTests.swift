@@ -3,18 +3,19 @@ import Testing
 @testable import Twin
 
 @Suite struct TwinTopicTests {
-    @Test(arguments: [
-        ("$hw/events/device/sensor-1/twin/get", TwinTopic.Word.get, nil, "sensor-1"),
-        ("$hw/events/device/default/sensor-1/twin/update", .update, nil, "default/sensor-1"),
-        ("$hw/events/device/a/state/update", .stateUpdate, nil, "a"),
-        ("$hw/events/device/a/b/twin/cloud_updated", .cloudUpdated, nil, "a/b"),
-        ("$hw/events/device/twin/update/twin/get", .get, nil, "twin/update"),
-        ("$hw/events/node/me/membership/get", .membershipGet, nil, ""),
-        ("$hw/events/node/other/membership/get", .membershipGet, "other", ""),
-        ("$hw/events/node/other/device/a/twin/update", .update, "other", "a"),
-        ("$hw/events/node/other/device/a/b/twin/edge_updated", .edgeUpdated, "other", "a/b"),
-        ("$hw/events/node/other/device/a/twin/get", .get, "other", "a"),
-    ] as [(String, TwinTopic.Word, String?, String)])
+    @Test(
+        arguments: [
+            ("$hw/events/device/sensor-1/twin/get", TwinTopic.Word.get, nil, "sensor-1"),
+            ("$hw/events/device/default/sensor-1/twin/update", .update, nil, "default/sensor-1"),
+            ("$hw/events/device/a/state/update", .stateUpdate, nil, "a"),
+            ("$hw/events/device/a/b/twin/cloud_updated", .cloudUpdated, nil, "a/b"),
+            ("$hw/events/device/twin/update/twin/get", .get, nil, "twin/update"),
+            ("$hw/events/node/me/membership/get", .membershipGet, nil, ""),
+            ("$hw/events/node/other/membership/get", .membershipGet, "other", ""),
+            ("$hw/events/node/other/device/a/twin/update", .update, "other", "a"),
+            ("$hw/events/node/other/device/a/b/twin/edge_updated", .edgeUpdated, "other", "a/b"),
+            ("$hw/events/node/other/device/a/twin/get", .get, "other", "a"),
+        ] as [(String, TwinTopic.Word, String?, String)])
     func isUnderstood(topic: String, word: TwinTopic.Word, node: String?, device: String) throws {
         let parsed = try #require(parse(topic))
 

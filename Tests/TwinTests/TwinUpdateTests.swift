@@ -12,7 +12,9 @@ import Testing
 
         let said = try twins.say(
             "device/sensor-1/twin/update",
-            #"{"event_id":"e2","timestamp":1,"twin":{"temperature":{"actual":{"value":"21.5"},"metadata":{"type":"float"}}}}"#)
+            #"{"event_id":"e2","timestamp":1,"twin":{"temperature":{"actual":{"value":"21.5"},"#
+                + #""metadata":{"type":"float"}}}}"#
+        )
 
         #expect(
             said.map(\.topic) == [
@@ -31,14 +33,16 @@ import Testing
         let document = said[2].json
         #expect(document.at("twin.temperature.last") == .null)
         #expect(document.at("twin.temperature.current.actual.value") == "21.5")
-        #expect(said[3].json.at("twin.temperature.actual_version") == .object(["cloud": .number(0), "edge": .number(1)]))
+        #expect(
+            said[3].json.at("twin.temperature.actual_version") == .object(["cloud": .number(0), "edge": .number(1)]))
         #expect(said[3].json.at("twin.temperature.expected_version") == nil)
     }
 
     @Test(arguments: ["sensor-1", "default/sensor-1"])
     func getAnswersWithTheTwin(device: String) throws {
         let twins = try Twins()
-        _ = try twins.update(device, #"{"a":{"expected":{"value":"22"}},"b":{"actual":{"value":"x"},"optional":false}}"#)
+        _ = try twins.update(
+            device, #"{"a":{"expected":{"value":"22"}},"b":{"actual":{"value":"x"},"optional":false}}"#)
 
         let twin = try twins.get(device)
 
@@ -95,7 +99,9 @@ import Testing
         let twins = try Twins()
         _ = try twins.update("a", #"{"x":{"actual":{"value":"1"}}}"#)
 
-        #expect(try twins.update("a", #"{"x":{"optional":false}}"#, event: "1")["twin"] == .object(["x": .object(["optional": .boolean(false)])]))
+        #expect(
+            try twins.update("a", #"{"x":{"optional":false}}"#, event: "1")["twin"]
+                == .object(["x": .object(["optional": .boolean(false)])]))
         #expect(try twins.update("a", #"{"x":{"optional":true}}"#, event: "2")["twin"] == .object([:]))
         #expect(try twins.get("a").at("twin.x.optional") == .boolean(false))
     }
@@ -106,7 +112,8 @@ import Testing
 
         let kept = try twins.update("a", #"{"x":{"actual":{"value":"2"},"metadata":{"type":"float"}}}"#, event: "1")
         _ = try twins.update("a", #"{"x":null}"#, event: "2")
-        let changed = try twins.update("a", #"{"x":{"actual":{"value":"2.5"},"metadata":{"type":"float"}}}"#, event: "3")
+        let changed = try twins.update(
+            "a", #"{"x":{"actual":{"value":"2.5"},"metadata":{"type":"float"}}}"#, event: "3")
 
         #expect(kept.at("twin.x.metadata.type") == "int")
         #expect(changed.at("twin.x.metadata.type") == "float")
@@ -128,7 +135,9 @@ import Testing
 
     @Test func deltaTellsWhatDiffers() throws {
         let twins = try Twins()
-        let text = #"{"twin":{"x":{"expected":{"value":"22"},"actual":{"value":"21"}},"y":{"expected":{"value":"on"},"actual":{"value":"on"}},"z":{"actual":{"value":"1"}}}}"#
+        let text =
+            #"{"twin":{"x":{"expected":{"value":"22"},"actual":{"value":"21"}},"y":{"expected":{"value":"on"},"#
+            + #""actual":{"value":"on"}},"z":{"actual":{"value":"1"}}}}"#
 
         let said = try twins.say("device/a/twin/update", text)
         let confirmed = try twins.say("device/a/twin/update", #"{"twin":{"x":{"actual":{"value":"22"}}}}"#)
@@ -142,7 +151,8 @@ import Testing
     // MARK: What is refused
 
     static let refused: [(payload: String, code: String, reason: String?)] = [
-        ("", "400", nil), ("nonsense", "400", nil), ("[]", "400", nil), ("{\"twin\":{}", "400", nil), ("\u{FF}", "400", nil),
+        ("", "400", nil), ("nonsense", "400", nil), ("[]", "400", nil), ("{\"twin\":{}", "400", nil),
+        ("\u{FF}", "400", nil),
         (#"{"event_id":"e"}"#, "400", "Update twin error, key:twin does not exist"),
         (#"{"event_id":"e","twin":null}"#, "400", "Update twin error, key:twin does not exist"),
         (#"{"event_id":"e","twin":[]}"#, "400", nil), (#"{"event_id":"e","twin":{"x":5}}"#, "400", nil),
@@ -156,9 +166,18 @@ import Testing
         (#"{"event_id":"e","twin":{"x":{"optional":"yes"}}}"#, "400", nil),
         (#"{"event_id":"e","twin":{"x":{"metadata":{"type":"colour"}}}}"#, "400", "the value type is not allowed"),
         (#"{"event_id":"e","twin":{"x":{"metadata":{"type":"deleted"}}}}"#, "400", "the value type is not allowed"),
-        (#"{"event_id":"e","twin":{"x":{"actual":{"value":"a"},"metadata":{"type":"float"}}}}"#, "400", "the value is not float"),
-        (#"{"event_id":"e","twin":{"x":{"actual":{"value":"a"},"metadata":{"type":"int"}}}}"#, "400", "the value is not int or integer"),
-        (#"{"event_id":"e","twin":{"x":{"actual":{"value":"a"},"metadata":{"type":"boolean"}}}}"#, "400", "the bool value must be true or false"),
+        (
+            #"{"event_id":"e","twin":{"x":{"actual":{"value":"a"},"metadata":{"type":"float"}}}}"#, "400",
+            "the value is not float"
+        ),
+        (
+            #"{"event_id":"e","twin":{"x":{"actual":{"value":"a"},"metadata":{"type":"int"}}}}"#, "400",
+            "the value is not int or integer"
+        ),
+        (
+            #"{"event_id":"e","twin":{"x":{"actual":{"value":"a"},"metadata":{"type":"boolean"}}}}"#, "400",
+            "the bool value must be true or false"
+        ),
         (#"{"event_id":"e","version":7,"twin":{"x":{"actual":{"value":"1"}}}}"#, "409", nil),
         (#"{"event_id":"e","version":"7","twin":{}}"#, "400", nil),
     ]
@@ -182,10 +201,12 @@ import Testing
 
     @Test func aDeviceThatIsThereStaysAsItIsWhenAnUpdateIsRefused() throws {
         let twins = try Twins()
-        _ = try twins.update("a", #"{"x":{"actual":{"value":"1"},"metadata":{"type":"int"}},"y":{"actual":{"value":"1"}}}"#)
+        _ = try twins.update(
+            "a", #"{"x":{"actual":{"value":"1"},"metadata":{"type":"int"}},"y":{"actual":{"value":"1"}}}"#)
         let before = try twins.get("a")["twin"]
 
-        let refusal = try twins.update("a", #"{"x":{"actual":{"value":"warm"}},"y":{"actual":{"value":"2"}}}"#, event: "e9")
+        let refusal = try twins.update(
+            "a", #"{"x":{"actual":{"value":"warm"}},"y":{"actual":{"value":"2"}}}"#, event: "e9")
 
         #expect(refusal["event_id"] == "e9")
         #expect(refusal["code"] == .number(400))
@@ -274,8 +295,10 @@ import Testing
         _ = try twins.update("a", #"{"x":{"actual":{"value":"1"}}}"#, event: "1")
         let version = try #require(try twins.get("a")["version"]?.text)
 
-        let taken = try twins.update("a", #"{"x":{"expected":{"value":"2"}}}"#, event: "2", more: ",\"version\":\(version)")
-        let late = try twins.update("a", #"{"x":{"expected":{"value":"3"}}}"#, event: "3", more: ",\"version\":\(version)")
+        let taken = try twins.update(
+            "a", #"{"x":{"expected":{"value":"2"}}}"#, event: "2", more: ",\"version\":\(version)")
+        let late = try twins.update(
+            "a", #"{"x":{"expected":{"value":"3"}}}"#, event: "3", more: ",\"version\":\(version)")
 
         #expect(taken["version"] == .number(2))
         #expect(late["code"] == .number(409))
@@ -290,7 +313,8 @@ import Testing
     func numbersAndBooleansBecomeStrings(json: String, type: String, stored: String) throws {
         let twins = try Twins()
 
-        let result = try twins.update("a", "{\"x\":{\"actual\":{\"value\":\(json)},\"metadata\":{\"type\":\"\(type)\"}}}")
+        let result = try twins.update(
+            "a", "{\"x\":{\"actual\":{\"value\":\(json)},\"metadata\":{\"type\":\"\(type)\"}}}")
 
         #expect(result.at("twin.x.actual.value") == .string(stored))
         #expect(try twins.value("a", "x") == stored)
@@ -305,7 +329,8 @@ import Testing
 
         #expect(try twins.value("a", "x") == "ein \"Wort\" für\nalle")
         let long = String(repeating: "ü", count: 2049)
-        #expect(try twins.update("a", "{\"x\":{\"actual\":{\"value\":\"\(long)\"}}}", event: "2")["code"] == .number(400))
+        #expect(
+            try twins.update("a", "{\"x\":{\"actual\":{\"value\":\"\(long)\"}}}", event: "2")["code"] == .number(400))
     }
 
     // MARK: State and membership
@@ -315,7 +340,8 @@ import Testing
         let twins = try Twins()
         _ = try twins.update("a/b", "{}")
 
-        let said = try twins.say("device/a/b/state/update", "{\"event_id\":\"s\",\"timestamp\":1,\"state\":\"\(state)\"}")
+        let said = try twins.say(
+            "device/a/b/state/update", "{\"event_id\":\"s\",\"timestamp\":1,\"state\":\"\(state)\"}")
 
         #expect(said[0].topic == "device/a/b/state/update/result")
         #expect(said[0].json["event_id"] == "s")
@@ -406,11 +432,13 @@ import Testing
     // MARK: Who may write
 
     @Test(arguments: [
-        ("device/a/twin/get/result", true), ("device/a/b/twin/update/result", true), ("device/a/twin/update/delta", true),
+        ("device/a/twin/get/result", true), ("device/a/b/twin/update/result", true),
+        ("device/a/twin/update/delta", true),
         ("device/a/twin/update/document", true), ("device/a/b/twin/edge_updated", true),
         ("device/a/state/update/result", true), ("device/a/updated", true), ("device/a/b/updated", true),
         ("node/n/membership/get/result", true), ("node/n/membership/updated", true), ("connected/c", true),
-        ("disconnected/c", true), ("node/n/device/a/twin/get/result", true), ("node/n/device/a/b/twin/update/delta", true),
+        ("disconnected/c", true), ("node/n/device/a/twin/get/result", true),
+        ("node/n/device/a/b/twin/update/delta", true),
         ("device/a/twin/update", false), ("device/a/b/twin/get", false), ("device/a/twin/cloud_updated", false),
         ("node/n/membership/get", false), ("node/n/device/a/twin/edge_updated", false), ("upload/a/updated", false),
         ("node/n/device/a/b/twin/update", false), ("device/a/state/update", false),
@@ -425,6 +453,6 @@ import Testing
     }
 }
 
-extension JSON: @retroactive ExpressibleByStringLiteral {
+extension JSON: ExpressibleByStringLiteral {
     public init(stringLiteral value: String) { self = .string(value) }
 }
