@@ -33,19 +33,19 @@ extension Broker {
         guard !log.isRefusing else { return false }
         var held = hold(messages)
         var changes = changes
-        var twinsChanged = false
+        var twinsChanges = 0
         if let twins {
             // What a batch tells of twins is committed with the batch, and so are the answers.
             for publish in messages where publish.topic.first == UInt8(ascii: "$") && twins.wants(publish.topic) {
                 let answer = twins.take(publish, from: .node)
-                twinsChanged = twinsChanged || !answer.changes.isEmpty
+                if !answer.changes.isEmpty { twinsChanges += 1 }
                 changes += answer.changes
                 Self.withViews(of: answer.messages) { held += hold($0) }
             }
         }
         log.commit(changes) { [unowned self] in
             release(held)
-            if twinsChanged { twins?.changesAreSafe() }
+            for _ in 0..<twinsChanges { twins?.changesAreSafe() }
             committed()
         }
         return true

@@ -47,7 +47,11 @@ extension Broker {
     public func isWanted(_ topic: String) -> Bool {
         var topic = topic
         return topic.withUTF8 { bytes in
-            destinations(of: UnsafeRawBufferPointer(bytes), .node).map { !$0.isEmpty } ?? false
+            let bytes = UnsafeRawBufferPointer(bytes)
+            // Not by way of the cache: topics of many devices would drive all others out of it.
+            var isFound = false
+            tree.match(bytes) { _ in isFound = true }
+            return isFound || routes.contains { $0.matches(bytes) }
         }
     }
 
