@@ -25,7 +25,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 /// which `make fuzz` does, the program that libFuzzer makes of the same targets, and which no other build has a part in.
 let fuzzing: [Target] = {
     let dependencies: [Target.Dependency] = [
-        "Modbus", "Bridge", "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
+        "Modbus", "Bridge", "Access", "Twin", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
     ]
     guard Context.environment["ROOST_FUZZ"] != nil else {
         return [tests("Fuzz", dependencies, exclude: ["Command", "Corpus", "run"])]
@@ -71,6 +71,7 @@ let package = Package(
             ]),
         library("Access", ["Broker", "EventLoop", "MQTT", "JSON", "COpenSSL"], small),
         library("Uplink", ["Broker", "Client", "Store", "EventLoop", "MQTT", "CLZ4", "COpenSSL"]),
+        library("Twin", ["Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
         library(
             "Bridge",
             [
@@ -84,11 +85,11 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
             ], small),
         library("Modules", ["Broker", "EventLoop", "MQTT", "Configuration", "JSON", "CLinux"], small),
-        library("Admin", ["Modules", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
+        library("Admin", ["Modules", "Twin", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
         .executableTarget(
             name: "roostd",
             dependencies: [
-                "Admin", "Modules", "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
+                "Admin", "Modules", "Access", "Twin", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
                 "CLinux",
             ],
             swiftSettings: small),
@@ -114,6 +115,7 @@ let package = Package(
         tests("AccessTests", ["Access", "Broker", "Store", "EventLoop", "MQTT", "COpenSSL"]),
         tests("ClientTests", ["Client", "EventLoop", "MQTT"]),
         tests("UplinkTests", ["Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
+        tests("TwinTests", ["Twin", "Broker", "Store", "EventLoop", "MQTT", "JSON"]),
         tests(
             "RoostTests",
             [

@@ -19,6 +19,7 @@ extension Admin {
         addUplinks(to: &text)
         addModules(to: &text)
         if let ingest { addIngest(ingest, to: &text) }
+        if let twins { addTwins(twins, to: &text) }
         return HTTPResponse(.ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
     }
 

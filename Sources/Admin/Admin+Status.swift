@@ -16,6 +16,7 @@ extension Admin {
                 json.member("sessions", broker.sessions.count)
                 json.member("subscriptions", broker.subscriptionCount)
                 json.member("retained", broker.retainedCount)
+                json.member("twins", twins?.count ?? 0)
                 json.member("messages_received", broker.figures.publishesReceived)
                 json.member("messages_sent", broker.figures.publishesSent)
                 json.member("dropped", broker.figures.dropped + broker.lostBySessions)

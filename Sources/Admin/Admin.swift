@@ -4,6 +4,7 @@ import JSON
 import MQTT
 import Modules
 import Store
+import Twin
 import Uplink
 
 /// How the daemon is looked at and steered: the endpoints behind `roost status` and its like, health, readiness and metrics.
@@ -35,6 +36,8 @@ public final class Admin {
     public weak var modules: (any AdministeredModules)?
     /// What receives batches here; nil: nothing does.
     public weak var ingest: Ingest?
+    /// nil: this node keeps none.
+    public weak var twins: DeviceTwins?
     /// The store is open and every listener listens: what `/ready` says.
     public var isReady = false
     /// Links that are down, and since when.
@@ -83,6 +86,11 @@ public final class Admin {
         router.add(.post, "/uplink/*/test") { [unowned self] call in test(call) }
         router.add(.get, "/modules") { [unowned self] call in call.answer(moduleList()) }
         router.add(.post, "/modules/*/restart") { [unowned self] call in call.answer(restart(module: call.name)) }
+        router.add(.get, "/twin") { [unowned self] call in call.answer(twinList(call)) }
+        router.add(.get, "/twin/*") { [unowned self] call in call.answer(twin(call)) }
+        router.add(.post, "/twin/*/update") { [unowned self] call in changeTwin(call) }
+        router.add(.post, "/twin/*/add") { [unowned self] call in addTwin(call) }
+        router.add(.delete, "/twin/*") { [unowned self] call in removeTwin(call) }
         router.add(.post, "/log/*") { [unowned self] call in call.answer(setLogLevel(call.name)) }
         router.add(.post, "/reload") { [unowned self] call in reload(call) }
         return router

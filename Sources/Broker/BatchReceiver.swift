@@ -31,6 +31,28 @@ extension Broker {
     /// - Returns: false if the store can't keep them now; then nothing was taken.
     public func ingest(_ messages: [PublishView], changes: [Change], committed: @escaping () -> Void) -> Bool {
         guard !log.isRefusing else { return false }
+        var held = hold(messages)
+        var changes = changes
+        var twinsChanges = 0
+        if let twins {
+            // What a batch tells of twins is committed with the batch, and so are the answers.
+            for publish in messages where publish.topic.first == UInt8(ascii: "$") && twins.wants(publish.topic) {
+                let answer = twins.take(publish, from: .node)
+                if !answer.changes.isEmpty { twinsChanges += 1 }
+                changes += answer.changes
+                Self.withViews(of: answer.messages) { held += hold($0) }
+            }
+        }
+        log.commit(changes) { [unowned self] in
+            release(held)
+            for _ in 0..<twinsChanges { twins?.changesAreSafe() }
+            committed()
+        }
+        return true
+    }
+
+    /// Messages that nobody sees before the commit that goes with this tick.
+    private func hold(_ messages: [PublishView]) -> [HeldMessage] {
         var held: [HeldMessage] = []
         held.reserveCapacity(messages.count)
         for publish in messages {
@@ -53,15 +75,15 @@ extension Broker {
             guard setsRetained || destinations.hasListeners else { continue }
             held.append(HeldMessage(message: message, destinations: destinations, setsRetained: setsRetained))
         }
-        log.commit(changes) { [unowned self] in
-            let now = log.clock.now
-            for one in held {
-                if one.setsRetained { setRetained(one.message) }
-                deliver(one.message.view(at: now), one.destinations, message: one.message)
-            }
-            committed()
+        return held
+    }
+
+    private func release(_ held: [HeldMessage]) {
+        let now = log.clock.now
+        for one in held {
+            if one.setsRetained { setRetained(one.message) }
+            deliver(one.message.view(at: now), one.destinations, message: one.message)
         }
-        return true
     }
 
     /// One message of a batch that waits for the batch's commit.

@@ -80,7 +80,7 @@ extension Broker {
         destinations.close()
         var uplinks: Set<String> = []
         for route in routes where !uplinks.contains(route.uplink) {
-            guard route.filter.withUnsafeBytes({ TopicFilter.matches(filter: $0, topic: topic) }) else { continue }
+            guard route.matches(topic) else { continue }
             uplinks.insert(route.uplink)
             destinations.routes.append(route)
             if route.queue.acknowledgesUpstream { destinations.hasUpstream = true }

@@ -17,6 +17,17 @@ extension Broker {
             return .done(.notAuthorized)
         }
         if let receiver, receiver.wants(publish.topic) { return receive(publish, receiver, origin, waiter, ticket) }
+        if publish.topic.first == UInt8(ascii: "$"), let twins, twins.wants(publish.topic) {
+            return route(publish, by: twins, origin, waiter, ticket)
+        }
+        return routeOn(publish, from: origin, waiter: waiter, ticket: ticket)
+    }
+
+    /// ... once nobody but its subscribers and routes has a part in it.
+    @inline(__always)
+    func routeOn(
+        _ publish: PublishView, from origin: Origin, waiter: (any SafetyWaiter)?, ticket: UInt64
+    ) -> Outcome {
         guard let destinations = destinations(of: publish.topic, origin) else { return .done(.topicNameInvalid) }
         if waiter != nil, lacksUpstream(destinations, origin) {
             if refusedUpstream.begins(at: loop.now) {

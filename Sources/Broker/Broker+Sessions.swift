@@ -94,6 +94,7 @@ extension Broker {
             connectionLost(session)
         }
         logLine(.info, "\(text(session.clientIdentifier)) disconnected")
+        tellLifeCycle("disconnected", of: session)
         guard session.isDurable, session.expiryInterval > 0 else {
             end(session, storedAlready: false)
             return

@@ -21,6 +21,7 @@ extension Broker {
         guard let session = connection.session, let publish = try? PublishView(packet, version: connection.version),
             let destinations = destinations(of: publish.topic, .client(session))
         else { return false }
+        if publish.topic.first == UInt8(ascii: "$"), twins?.stores(publish.topic) == true { return true }
         return publish.retain || destinations.wantsLog || !destinations.routes.isEmpty
             || (publish.qos == .exactlyOnce && session.isDurable)
     }

@@ -33,6 +33,8 @@ public final class Broker {
     public var logger: ((Severity, String) -> Void)?
     /// Gets the PUBLISH packets that carry batches, if this node receives any.
     public weak var receiver: (any BatchReceiver)?
+    /// Answers on the topics of device twins, if this node keeps any.
+    public weak var twins: (any TwinKeeper)?
     /// Told to clients in CONNACK (User Property `roost-node`, MQTT 5): an uplink sends no message here that has been here.
     public var announcedNode: String?
 
@@ -117,7 +119,7 @@ public final class Broker {
     private var undecidedCount = 0
 
     /// Milliseconds since 1970 UTC, as far as the date is known.
-    var wallTime: Int64 { log.clock.now + log.clock.wallOffset }
+    public var wallTime: Int64 { log.clock.now + log.clock.wallOffset }
 
     func logLine(_ level: Severity, _ line: @autoclosure () -> String) { logger?(level, line()) }
 

@@ -167,6 +167,7 @@ extension Connection {
             "\(name) connected: MQTT \(version == .v5 ? "5" : "3.1.1")"
                 + (session.userName.isEmpty ? "" : ", user \(text(session.userName))")
                 + (sessionPresent ? ", session resumed" : ""))
+        broker.tellLifeCycle("connected", of: session)
     }
 
     func disconnect(_ packet: Disconnect) throws(MQTTError) {

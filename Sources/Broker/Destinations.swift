@@ -52,13 +52,22 @@ final class Destinations {
 /// A route as the broker sees it: which topics it takes, and where they go.
 public final class Route {
     public let uplink: String
-    public let filter: [UInt8]
+    /// It takes what one of them matches.
+    public let filters: [[UInt8]]
     public let queue: RouteQueue
 
-    public init(uplink: String, filter: [UInt8], queue: RouteQueue) {
+    public convenience init(uplink: String, filter: [UInt8], queue: RouteQueue) {
+        self.init(uplink: uplink, filters: [filter], queue: queue)
+    }
+
+    public init(uplink: String, filters: [[UInt8]], queue: RouteQueue) {
         self.uplink = uplink
-        self.filter = filter
+        self.filters = filters
         self.queue = queue
+    }
+
+    func matches(_ topic: UnsafeRawBufferPointer) -> Bool {
+        filters.contains { $0.withUnsafeBytes { TopicFilter.matches(filter: $0, topic: topic) } }
     }
 }
 

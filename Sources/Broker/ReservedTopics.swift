@@ -8,12 +8,15 @@ enum ReservedTopics {
         guard begins(topic, twins) else { return true }
         let rest = UnsafeRawBufferPointer(rebasing: topic[twins.utf8CodeUnitCount...])
         if begins(rest, "connected/") || begins(rest, "disconnected/") { return true }
+        let isOfNode = begins(rest, "node/")
+        // What devices send up (`upload/...`) may end as it likes.
+        guard isOfNode || begins(rest, "device/") else { return false }
         // A node tells the cloud what has changed at the edge, by its own name.
-        if begins(rest, "node/"), ends(rest, "/twin/edge_updated") { return false }
+        if isOfNode, ends(rest, "/twin/edge_updated") { return false }
         return answers.contains { ends(rest, $0) }
     }
 
-    /// The ends of topics that only the node writes.
+    /// The ends of topics that only the node writes. `/updated` is a device's attributes, and a node's membership.
     private static let answers: [StaticString] = [
         "/twin/get/result", "/twin/update/result", "/twin/update/document", "/twin/update/delta", "/twin/edge_updated",
         "/state/update/result", "/updated", "/membership/get/result",

@@ -99,6 +99,12 @@ final class SubscriptionTree {
         if list.remove(subscriber) { count -= 1 }
     }
 
+    /// Some filter begins with this level.
+    func hasFilters(below level: StaticString) -> Bool {
+        let level = Array(UnsafeBufferPointer(start: level.utf8Start, count: level.utf8CodeUnitCount))
+        return root.children[level[...]] != nil
+    }
+
     /// Calls `body` for every subscription whose filter matches.
     func match(_ topic: UnsafeRawBufferPointer, _ body: (Interest) -> Void) {
         let levels = Self.levels([UInt8](topic))

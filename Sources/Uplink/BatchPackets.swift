@@ -34,7 +34,7 @@ struct BatchPackets: ~Copyable {
         topic: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, qos: QoS,
         retain: Bool, receivedAt: WallTime, remainingExpiry: UInt32?
     ) -> Bool {
-        let topicLength = mapping.mappedLength(topic.count)
+        let topicLength = mapping.mappedLength(topic)
         let digits = Self.digits(receivedAt.milliseconds)
         let timeLength = 6 + digits + (receivedAt.isSet ? 0 : 1)
         let propertyLength = properties.count + timeLength + via.count

@@ -31,8 +31,9 @@ extension Ingest {
                 continue
             }
             var view = packet
-            try checkReserved(view.topic)
-            if !mapping.isIdentity {
+            let isOwn = view.topic.first == UInt8(ascii: "$") && options.allowsReserved(view.topic, batch.header.node)
+            if !isOwn { try checkReserved(view.topic) }
+            if !mapping.isIdentity, !isOwn {
                 view.topic = mapped(view.topic)
                 guard TopicName.isValid(view.topic) else {
                     throw .structure("a topic that can't be mapped", offset: 0)
@@ -59,13 +60,13 @@ extension Ingest {
     }
 
     private func checkReserved(_ topic: UnsafeRawBufferPointer) throws(BatchRefusal) {
-        guard topic.first != UInt8(ascii: "$") || options.allowsReserved(topic) else {
+        guard topic.first != UInt8(ascii: "$") else {
             throw .topic(String(decoding: topic, as: UTF8.self))
         }
     }
 
     private func mapped(_ topic: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        let start = scratch.reserve(mapping.mappedLength(topic.count))
+        let start = scratch.reserve(mapping.mappedLength(topic))
         let end = mapping.write(topic, to: start)
         scratch.commit(end - start)
         return UnsafeRawBufferPointer(start: start, count: end - start)

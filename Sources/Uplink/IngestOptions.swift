@@ -11,13 +11,13 @@ public struct IngestOptions {
     public var stamp: Bool
     /// Bytes of a batch decompressed.
     public var maxBatch: Int
-    /// Topics below `$` that batches may carry nevertheless: the twin's own.
-    public var allowsReserved: (UnsafeRawBufferPointer) -> Bool
+    /// Topics below `$` that batches of a node may carry nevertheless, and under which they are published as they are.
+    public var allowsReserved: (_ topic: UnsafeRawBufferPointer, _ node: String) -> Bool
 
     public init(
         node: String, filter: String = "roost/batch/#", topic: String = "{topic}",
         labels: [(name: String, value: String)] = [], stamp: Bool = true,
-        maxBatch: Int = 16 << 20, allowsReserved: @escaping (UnsafeRawBufferPointer) -> Bool = { _ in false }
+        maxBatch: Int = 16 << 20, allowsReserved: @escaping (UnsafeRawBufferPointer, String) -> Bool = { _, _ in false }
     ) {
         self.node = node
         self.filter = filter

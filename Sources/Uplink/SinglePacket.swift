@@ -28,7 +28,7 @@ struct SinglePacket: ~Copyable {
         scratch.removeAll()
         let isVersion5 = context.options.version == .v5
         let propertyRoom = isVersion5 ? message.properties.count + 64 : 0
-        _ = scratch.reserve(mapping.mappedLength(message.topic.count) + propertyRoom)
+        _ = scratch.reserve(mapping.mappedLength(message.topic) + propertyRoom)
         var head = PublishHead(topic: mapped(message.topic), qos: qos)
         head.retain = message.retain && context.client.server?.retainAvailable != false
         if head.qos != .atMostOnce { head.packetIdentifier = 1 }
@@ -52,7 +52,7 @@ struct SinglePacket: ~Copyable {
 
     private mutating func mapped(_ topic: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         guard !mapping.isIdentity else { return topic }
-        let start = scratch.reserve(mapping.mappedLength(topic.count))
+        let start = scratch.reserve(mapping.mappedLength(topic))
         let end = mapping.write(topic, to: start)
         scratch.commit(end - start)
         return UnsafeRawBufferPointer(start: start, count: end - start)

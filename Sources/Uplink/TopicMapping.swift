@@ -7,6 +7,7 @@ public struct TopicMapping: Equatable, Sendable {
     /// Bytes of all the literals together.
     private let literalBytes: Int
     public let isIdentity: Bool
+    private var swap: PrefixSwap?
 
     /// `{topic}`.
     public static let identity = TopicMapping(literals: [[], []])
@@ -54,9 +55,18 @@ public struct TopicMapping: Equatable, Sendable {
         isIdentity = literals.count == 2 && literalBytes == 0
     }
 
-    /// Bytes that a topic of `length` bytes becomes; may pass 65,535, which no packet can carry.
-    func mappedLength(_ length: Int) -> Int {
-        literalBytes + (literals.count - 1) * length
+    /// Gives topics that begin as `swap` says another beginning, and leaves the others as they are.
+    public init(_ swap: PrefixSwap) {
+        literals = [[], []]
+        literalBytes = 0
+        isIdentity = false
+        self.swap = swap
+    }
+
+    /// Bytes that a topic becomes; may pass 65,535, which no packet can carry.
+    func mappedLength(_ topic: UnsafeRawBufferPointer) -> Int {
+        if let swap { return topic.count + (swap.applies(to: topic) ? swap.to.count - swap.from.count : 0) }
+        return literalBytes + (literals.count - 1) * topic.count
     }
 
     /// Room for `count` mapped topics that together have `topicBytes` bytes.
@@ -67,6 +77,16 @@ public struct TopicMapping: Equatable, Sendable {
     /// Writes the mapped topic and returns the place behind it.
     func write(_ topic: UnsafeRawBufferPointer, to start: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
         var target = start
+        if let swap {
+            let applies = swap.applies(to: topic)
+            for part in applies ? swap.to[...] : [] {
+                target.storeBytes(of: part, as: UInt8.self)
+                target += 1
+            }
+            let rest = UnsafeRawBufferPointer(rebasing: topic[(applies ? swap.from.count : 0)...])
+            if let source = rest.baseAddress { memcpy(target, source, rest.count) }
+            return target + rest.count
+        }
         for (index, literal) in literals.enumerated() {
             if index > 0, let source = topic.baseAddress {
                 memcpy(target, source, topic.count)
@@ -83,11 +103,24 @@ public struct TopicMapping: Equatable, Sendable {
 
     /// The mapped topic as bytes of its own.
     public func mapped(_ topic: UnsafeRawBufferPointer) -> [UInt8] {
-        let length = mappedLength(topic.count)
+        let length = mappedLength(topic)
         return [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
             guard let start = buffer.baseAddress else { return }
             _ = write(topic, to: UnsafeMutableRawPointer(start))
             count = length
         }
     }
+}
+
+/// Another beginning for topics that begin alike: how device twins' topics get their node's name, and lose it.
+public struct PrefixSwap: Equatable, Sendable {
+    public var from: [UInt8]
+    public var to: [UInt8]
+
+    public init(from: String, to: String) {
+        self.from = Array(from.utf8)
+        self.to = Array(to.utf8)
+    }
+
+    func applies(to topic: UnsafeRawBufferPointer) -> Bool { topic.starts(with: from) }
 }

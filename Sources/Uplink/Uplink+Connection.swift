@@ -145,6 +145,7 @@ extension Uplink: MQTTClientDelegate {
             sender.didConnect(sessionPresent: connack.sessionPresent)
         }
         subscribe(sessionPresent: connack.sessionPresent)
+        onConnect?(connack.sessionPresent)
         scheduleFailback()
         noteState()
         pumpSoon()

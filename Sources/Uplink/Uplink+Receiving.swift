@@ -72,7 +72,7 @@ extension Uplink {
         }
         if !mapping.isIdentity {
             inboundTopic.removeAll()
-            let start = inboundTopic.reserve(mapping.mappedLength(publish.topic.count))
+            let start = inboundTopic.reserve(mapping.mappedLength(publish.topic))
             let end = mapping.write(publish.topic, to: start)
             message.topic = UnsafeRawBufferPointer(start: start, count: end - start)
             guard TopicName.isValid(message.topic) else {

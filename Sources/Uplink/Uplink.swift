@@ -88,6 +88,8 @@ public final class Uplink {
     var inboundTopic = RawBytes()
     /// The connection on which the store did not take a message.
     var refusedConnection: Int?
+    /// Told of each connection, and whether the upstream still had our Session.
+    public var onConnect: ((_ sessionPresent: Bool) -> Void)?
 
     /// When `state` became what it is.
     public internal(set) var since: Instant
@@ -213,6 +215,7 @@ public final class Uplink {
     ) throws(UplinkError) -> (filter: [UInt8], mapping: TopicMapping) {
         let filter = Array(subscription.filter.utf8)
         guard filter.withUnsafeBytes({ TopicFilter.isValid($0) }) else { throw .badFilter(subscription.filter) }
+        if let swap = subscription.swap { return (filter, TopicMapping(swap)) }
         do throws(TopicMapping.PatternError) {
             let mapping = try TopicMapping(subscription.topic, node: options.node, labels: options.labels)
             return (filter, mapping)

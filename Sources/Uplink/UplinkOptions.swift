@@ -80,6 +80,8 @@ public struct RouteOptions: Sendable {
     public var eager: Bool
     /// Pattern for the topics.
     public var topic: String
+    /// In place of the pattern.
+    public var swap: PrefixSwap?
     /// In `each` mode false lets messages with QoS 0 go at QoS 0.
     public var storesQoS0: Bool
     /// In `each` mode: exactly once over whatever happens to this node, or at least once.
@@ -111,6 +113,7 @@ public struct RouteOptions: Sendable {
 
 extension RouteOptions {
     func mapping(for uplink: UplinkOptions) throws(UplinkError) -> TopicMapping {
+        if let swap { return TopicMapping(swap) }
         do throws(TopicMapping.PatternError) {
             return try TopicMapping(topic, node: uplink.node, labels: uplink.labels)
         } catch {
@@ -126,6 +129,8 @@ public struct SubscribeOptions: Sendable {
     public var qos: QoS
     /// Pattern for the topics on this node.
     public var topic: String
+    /// In place of the pattern.
+    public var swap: PrefixSwap?
 
     public init(filter: String, qos: QoS = .atLeastOnce, topic: String = "{topic}") {
         self.filter = filter

@@ -22,10 +22,13 @@ struct AdminOptions: ParsableArguments {
     func get(_ path: String) throws -> [UInt8] { try ask("GET", path) }
 
     /// Has the daemon do something.
-    func post(_ path: String) throws -> [UInt8] { try ask("POST", path) }
+    func post(_ path: String, _ body: [UInt8] = []) throws -> [UInt8] { try ask("POST", path, body) }
 
-    private func ask(_ method: String, _ path: String) throws -> [UInt8] {
-        let answer = try AdminSocket(path: self.path).request(method, path)
+    /// Has the daemon let go of something.
+    func delete(_ path: String) throws -> [UInt8] { try ask("DELETE", path) }
+
+    private func ask(_ method: String, _ path: String, _ body: [UInt8] = []) throws -> [UInt8] {
+        let answer = try AdminSocket(path: self.path).request(method, path, body)
         if 200..<300 ~= answer.status { return answer.body }
         let reason = try? Document.decode(ErrorDocument.self, answer.body)
         throw Failure.refused(reason?.error ?? "roostd answers \(answer.status) to \(method) \(path)")
@@ -41,18 +44,19 @@ struct AdminSocket {
 
     let path: String
 
-    func request(_ method: String, _ target: String) throws -> Answer {
+    func request(_ method: String, _ target: String, _ body: [UInt8] = []) throws -> Answer {
         let descriptor = try connect()
         defer { close(descriptor) }
-        let sent = Self.head(method, target).withUnsafeBytes { Terminal.writeAll($0, to: descriptor) }
+        let request = Self.head(method, target, length: body.count) + body
+        let sent = request.withUnsafeBytes { Terminal.writeAll($0, to: descriptor) }
         guard sent else { throw unreachable(errno) }
         return try answer(in: readAll(descriptor))
     }
 
     /// The request's bytes.
-    static func head(_ method: String, _ target: String) -> [UInt8] {
+    static func head(_ method: String, _ target: String, length: Int = 0) -> [UInt8] {
         let lines = [
-            "\(method) \(target) HTTP/1.1", "Host: roostd", "Accept: application/json", "Content-Length: 0",
+            "\(method) \(target) HTTP/1.1", "Host: roostd", "Accept: application/json", "Content-Length: \(length)",
             "Connection: close",
         ]
         return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)

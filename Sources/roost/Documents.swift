@@ -76,6 +76,7 @@ struct StatusDocument: Decodable {
     var sessions: Int64
     var subscriptions: Int64
     var retained: Int64
+    var twins: Int64?
     var messagesReceived: Int64
     var messagesSent: Int64
     var dropped: Int64

@@ -25,8 +25,8 @@ struct Roost: ParsableCommand {
             CommandGroup(
                 name: "The daemon",
                 subcommands: [
-                    StatusCommand.self, ClientsCommand.self, QueueCommand.self, UplinkCommand.self, ModulesCommand.self,
-                    PasswordCommand.self, ReloadCommand.self, LogCommand.self,
+                    StatusCommand.self, ClientsCommand.self, QueueCommand.self, UplinkCommand.self, TwinCommand.self,
+                    ModulesCommand.self, PasswordCommand.self, ReloadCommand.self, LogCommand.self,
                 ]),
             CommandGroup(name: "Data", subcommands: [StoreCommand.self, IngestCommand.self, CoverageCommand.self]),
             CommandGroup(name: "Machines", subcommands: [ModbusCommand.self]),

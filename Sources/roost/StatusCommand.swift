@@ -76,7 +76,8 @@ struct StatusScreen {
                 "Clients",
                 "\(Quantities.count(status.connections)) connected, \(Quantities.counted(status.sessions, "session")), "
                     + "\(Quantities.counted(status.subscriptions, "subscription")), "
-                    + "\(Quantities.count(status.retained)) retained"),
+                    + "\(Quantities.count(status.retained)) retained"
+                    + (status.twins.map { $0 > 0 ? ", \(Quantities.count($0)) twins" : "" } ?? "")),
             row("Messages", messages),
             row("Waiting", waiting),
             row("Disk", disk),

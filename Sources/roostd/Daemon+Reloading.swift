@@ -3,6 +3,7 @@ import Broker
 import Configuration
 import EventLoop
 import Modules
+import Twin
 
 /// SIGHUP and `roost reload`: what changes without a restart, all of it or nothing.
 extension Daemon {
@@ -63,6 +64,10 @@ extension Daemon {
         access.replace(rules)
         var current = settings
         current.access = renewed.access
+        if let twins {
+            twins.options = TwinOptions(renewed.twin)
+            if renewed.twin != settings.twin { logger.log(.notice, "the rules for twins are read again") }
+        }
         for door in doors { door.setLimits(of: current) }
         moduleSettings = renewed.modules
         modules.apply(moduleSettings)
@@ -70,7 +75,7 @@ extension Daemon {
         let gone = ended == 0 ? "" : "; \(ended) \(ended == 1 ? "connection" : "connections") ended"
         logger.log(.notice, "access rules, certificates and modules are read again\(gone)")
         let others = renewed.changedKeys(from: settings).filter {
-            !$0.hasPrefix("access.") && !$0.hasPrefix("module.")
+            !$0.hasPrefix("access.") && !$0.hasPrefix("module.") && (!$0.hasPrefix("twin.") || $0 == "twin.enabled")
         }
         if !others.isEmpty {
             logger.log(.notice, "changed, and in force after a restart: \(others.joined(separator: ", "))")

@@ -19,7 +19,7 @@ extension Daemon {
     /// Makes each uplink with a queue for each of its routes, and starts it.
     func startUplinks(_ state: StoredState) throws(Failure) {
         for settings in settings.uplinks {
-            let queues = settings.routes.map { makeQueue($0, of: settings, state) }
+            let queues = settings.carriedRoutes.map { makeQueue($0, of: settings, state) }
             let options = try UplinkOptions(settings, node: self.settings.node)
             let tls = try settings.tlsContext()
             do throws(UplinkError) {
@@ -30,11 +30,16 @@ extension Daemon {
                 let episodes = LinkEpisodes(logger)
                 uplink.onState = { [unowned uplink] state in episodes.note(uplink, state) }
                 uplinks.append(uplink)
+                if settings.twin {
+                    // What it hasn't got, or has lost with our Session, it is told.
+                    uplink.onConnect = { [weak twins] isKnown in if !isKnown { twins?.tellAgain() } }
+                }
                 uplink.start()
             } catch {
                 throw Failure(exitCode: 1, message: "uplink \(settings.name): \(error)")
             }
         }
+        announceTwins()
     }
 
     private func makeQueue(_ route: RouteSettings, of uplink: UplinkSettings, _ state: StoredState) -> RouteQueue {
@@ -42,7 +47,7 @@ extension Daemon {
             name: "\(uplink.name)/\(route.placeName)", evictionClass: EvictionClass(route.priority),
             storesQoS0: route.storeQoS0, ttl: route.ttl?.milliseconds, budgetBytes: route.budgetBytes.map { Int64($0) },
             log: log, state: state, policy: RoutePolicy(route))
-        broker.add(Route(uplink: uplink.name, filter: Array(route.filter.utf8), queue: queue))
+        broker.add(Route(uplink: uplink.name, filters: uplink.filters(of: route), queue: queue))
         return queue
     }
 
@@ -52,7 +57,8 @@ extension Daemon {
         let stored = state.states.filter { $0.kind == .receiver }.map { (key: $0.key, value: $0.value) }
         do throws(TopicMapping.PatternError) {
             let ingest = try Ingest(
-                options: IngestOptions(settings.ingest, node: settings.node), sink: broker,
+                options: IngestOptions(settings.ingest, node: settings.node, twins: settings.twin.enabled),
+                sink: broker,
                 stored: stored, storeTime: { [log] in log.clock.now })
             ingest.onNotice = { [logger] in logger.log(.warning, "ingest: \($0)") }
             self.ingest = ingest

@@ -5,6 +5,7 @@ import EventLoop
 import Glibc
 import Modules
 import Store
+import Twin
 import Uplink
 
 /// One running roostd: the loop, the store, the broker and all around it, put together from the settings.
@@ -33,6 +34,7 @@ final class Daemon {
     var isReloading = false
     var uplinks: [Uplink] = []
     var ingest: Ingest?
+    var twins: DeviceTwins?
     private let writer: StoreWriter
     /// What the database held, until everybody has taken their part of it.
     private var stored: StoredState
@@ -120,6 +122,7 @@ final class Daemon {
     /// Listens, says so, and serves until it is told to stop. Returns the exit code.
     func run() throws(Failure) -> Int32 {
         log.lazily(.state(.node, key: [], value: Array(settings.node.id.utf8)))
+        startTwins(stored)
         try startIngest(stored)
         try startUplinks(stored)
         stored = StoredState()
@@ -141,6 +144,7 @@ final class Daemon {
         admin.watch(uplinks)
         admin.admin.ingest = ingest
         admin.admin.modules = modules
+        admin.admin.twins = twins
         try admin.listen(on: network)
         for listener in settings.listeners {
             let door = try ListenerDoor(listener, settings, broker)

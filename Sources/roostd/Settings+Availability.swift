@@ -9,10 +9,6 @@ extension Settings {
             if isSet { lines.append("\(key) has no effect in this version") }
         }
         note("loops", loops != .fixed(1))
-        for uplink in uplinks {
-            let key = "uplink \(uplink.name)"
-            note("\(key): twin", uplink.twin)
-        }
         return lines
     }
 }

@@ -17,8 +17,9 @@ extension UplinkOptions {
             sessionExpiry: UInt32(clamping: settings.sessionExpiry.components.seconds),
             keepAlive: UInt16(clamping: settings.keepAlive.components.seconds), batchPrefix: settings.batchPrefix,
             heartbeat: settings.heartbeat, reconnectMin: settings.reconnect.min, reconnectMax: settings.reconnect.max,
-            routes: settings.routes.map(RouteOptions.init),
+            routes: settings.carriedRoutes.map(RouteOptions.init),
             subscriptions: settings.subscriptions.map(SubscribeOptions.init))
+        if settings.twin { carryTwins() }
         egressBitsPerSecond = settings.egressBitsPerSecond
         egressBurstBits = settings.egressBurstBits
         ingressBitsPerSecond = settings.ingressBitsPerSecond
@@ -95,10 +96,11 @@ extension EvictionClass {
 }
 
 extension IngestOptions {
-    init(_ settings: IngestSettings, node: NodeSettings) {
+    init(_ settings: IngestSettings, node: NodeSettings, twins: Bool) {
         self.init(
             node: node.id, filter: settings.filter, topic: settings.topic,
             labels: node.sortedLabels, stamp: settings.stamp,
             maxBatch: settings.maxBatchBytes)
+        if twins { allowsReserved = TwinTopics.mayCome }
     }
 }

@@ -29,6 +29,9 @@ final class Node {
     /// Connections are subject to `connect_rate`, as behind a daemon's listener.
     var asksForRate = false
 
+    /// Told of each start, before the first client.
+    var prepare: ((Broker, StoredState) -> Void)?
+
     private(set) var loop: EventLoop
     private(set) var network: MemoryNetwork
     private var parts: Parts?
@@ -104,6 +107,7 @@ final class Node {
             queues[queue.name] = queue
             broker.add(Route(uplink: queue.name, filter: [UInt8]("#".utf8), queue: queue))
         }
+        prepare?(broker, state)
         let listener = listener ?? ListenerOptions(limits: limits)
         _ = try network.listen(Self.endpoint) { [unowned broker, asksForRate] in
             if asksForRate, !broker.mayConnect($0, at: listener) { return }

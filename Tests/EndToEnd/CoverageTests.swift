@@ -130,7 +130,7 @@ extension EndToEndTests {
 
 extension String {
     /// What stands behind each `mark`, up to the next.
-    fileprivate func pieces(behind mark: String) -> [String] {
+    func pieces(behind mark: String) -> [String] {
         var pieces: [String] = []
         var rest = Substring(self)
         while let found = rest.range(of: mark) {
@@ -140,7 +140,7 @@ extension String {
         return pieces
     }
 
-    fileprivate func upTo(_ mark: String) -> String {
+    func upTo(_ mark: String) -> String {
         String(self[..<(Substring(self).range(of: mark)?.lowerBound ?? endIndex)])
     }
 }

@@ -21,6 +21,8 @@ enum FuzzTarget: String, CaseIterable {
     case passwords, acl
     /// A client's messages of a SCRAM exchange.
     case scram
+    /// A message to device twins.
+    case twin
     /// A whole broker and what several clients do to it: see `BrokerScript`.
     case broker
     /// What a Modbus device sends.
@@ -38,6 +40,7 @@ enum FuzzTarget: String, CaseIterable {
         case .passwords: Files.passwords(input)
         case .acl: Files.list(input)
         case .scram: Files.scram(input)
+        case .twin: TwinMessage.take(input)
         case .broker: BrokerScript(input).play()
         case .modbus: ModbusBytes.take(input)
         }

@@ -230,7 +230,7 @@ import Testing
 
         #expect(sink.taken.isEmpty)
         #expect(ingest.states.runCount == 0)
-        let twin = try makeIngest { $0.allowsReserved = { $0.starts(with: "$hw/".utf8) } }
+        let twin = try makeIngest { $0.allowsReserved = { topic, _ in topic.starts(with: "$hw/".utf8) } }
         #expect((send(makeBatch([Sample(topic: topic)]), to: twin) == .success) == topic.hasPrefix("$hw"))
     }
 

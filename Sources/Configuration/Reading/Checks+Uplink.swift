@@ -16,6 +16,12 @@ extension Checks {
         placeholders(uplink.batchPrefix, "\(path).batch_prefix", name: uplink.name)
         unique(
             filled.routes.map(\.placeName), "\(path).route", "name", "another route of this uplink has this name")
+        for (index, route) in filled.routes.enumerated() where uplink.twin && route.placeName == "twin" {
+            findings.report("\"twin\" is the route that twin = true makes", path: "\(path).route.\(index).name")
+        }
+        if uplink.twin, !settings.twin.enabled {
+            findings.report("needs twin.enabled", path: "\(path).twin")
+        }
         for (index, route) in uplink.routes.enumerated() {
             check(route, of: uplink, "\(path).route.\(index)")
             guard uplink.protocol == .v4, route.mode == .each else { continue }

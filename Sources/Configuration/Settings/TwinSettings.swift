@@ -3,6 +3,8 @@ public struct TwinSettings: Sendable, Equatable {
     public var enabled = true
     public var autoCreate = true
     public var strictValues = true
+    /// Kept at most, other nodes' included.
+    public var devices = 200_000
 
     public init() {}
 }
@@ -12,5 +14,6 @@ extension TwinSettings: SettingsTable {
         fields.value("enabled", &enabled, .flag)
         fields.value("auto_create", &autoCreate, .flag)
         fields.value("strict_values", &strictValues, .flag)
+        fields.value("devices", &devices, .count(in: 1...10_000_000))
     }
 }

@@ -1,0 +1,1 @@
+../SplitMix64.swift
