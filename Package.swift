@@ -42,6 +42,7 @@ let package = Package(
     products: [
         .executable(name: "roostd", targets: ["roostd"]),
         .executable(name: "roost", targets: ["roost"]),
+        .executable(name: "roost-bluetooth", targets: ["roost-bluetooth"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -53,6 +54,8 @@ let package = Package(
         .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
         // Without pkgConfig: it is linked where it is imported, and costs nothing elsewhere.
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        // D-Bus: for roost-bluetooth alone.
+        .systemLibrary(name: "CSystemd", providers: [.apt(["libsystemd-dev"])]),
 
         library("EventLoop", ["CLinux", "COpenSSL"]),
         library("MQTT", []),
@@ -76,6 +79,13 @@ let package = Package(
                 "Client", "Configuration", "JSON", "EventLoop", "MQTT",
                 .product(name: "DequeModule", package: "swift-collections"),
             ], small),
+        library(
+            "Bluetooth",
+            [
+                "Bridge", "Configuration", "JSON", "EventLoop", "COpenSSL",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ], small),
+        library("BlueZ", ["Bluetooth", "EventLoop", "CSystemd"], small),
         library("Admin", ["Uplink", "Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
         .executableTarget(
             name: "roostd",
@@ -90,6 +100,10 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        .executableTarget(
+            name: "roost-bluetooth", dependencies: ["BlueZ", "Bluetooth", "Bridge", "EventLoop", "JSON"],
+            swiftSettings: small),
 
         tests("EventLoopTests", ["EventLoop"]),
         tests("MQTTTests", ["MQTT"]),
@@ -108,6 +122,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
+        tests("BluetoothTests", ["Bluetooth", "Bridge", "Client", "Configuration", "JSON", "EventLoop", "MQTT"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"], exclude: ["Scripts"]),
         tests("Conformance", ["CLinux", "COpenSSL"]),
 
