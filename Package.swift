@@ -122,7 +122,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("AdminTests", ["Admin", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
-        tests("BluetoothTests", ["Bluetooth", "Bridge", "Client", "Configuration", "JSON", "EventLoop", "MQTT"]),
+        tests(
+            "BluetoothTests",
+            ["Bluetooth", "Bridge", "Client", "Configuration", "JSON", "EventLoop", "MQTT", "COpenSSL"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"], exclude: ["Scripts"]),
         tests("Conformance", ["CLinux", "COpenSSL"]),
 
