@@ -25,7 +25,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 /// which `make fuzz` does, the program that libFuzzer makes of the same targets, and which no other build has a part in.
 let fuzzing: [Target] = {
     let dependencies: [Target.Dependency] = [
-        "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
+        "Access", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration", "Bluetooth", "Bridge",
     ]
     guard Context.environment["ROOST_FUZZ"] != nil else {
         return [tests("Fuzz", dependencies, exclude: ["Command", "Corpus", "run"])]

@@ -84,8 +84,8 @@ package struct ScanListing {
     /// A device's name as one level of a topic; nil: nothing is left of it.
     private static func level(_ name: String?) -> String? {
         let letters = (name ?? "").unicodeScalars.map { scalar in
-            scalar.properties.isAlphabetic || (0x30...0x39).contains(scalar.value) || "-_.".unicodeScalars.contains(scalar)
-                ? Character(scalar) : "-"
+            let isFit = scalar.properties.isAlphabetic || "0123456789-_.".unicodeScalars.contains(scalar)
+            return isFit ? Character(scalar) : "-"
         }
         let level = String(letters)
         return level.allSatisfy { $0 == "-" } ? nil : level

@@ -9,7 +9,9 @@ enum Keys {
         do throws(KeysFile.Unreadable) {
             let (file, isOpenToAll) = try KeysFile.read(path)
             for problem in file.problems { BridgeOutput.log(.error, "\(path): \(problem)") }
-            if isOpenToAll { BridgeOutput.log(.warning, "\(path): everybody on this machine can read the keys (chmod 640)") }
+            if isOpenToAll {
+                BridgeOutput.log(.warning, "\(path): everybody on this machine can read the keys (chmod 640)")
+            }
             return file.keys
         } catch {
             BridgeOutput.log(.error, "\(path): \(error.message)")

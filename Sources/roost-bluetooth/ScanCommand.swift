@@ -1,5 +1,5 @@
-import Bluetooth
 import BlueZ
+import Bluetooth
 import Bridge
 import EventLoop
 import Glibc
@@ -64,7 +64,8 @@ final class ScanCommand: RadioDelegate {
 
     private func redraw() {
         // From the top, and whatever was below is wiped.
-        BridgeOutput.say("\u{1B}[H\u{1B}[2J\(listing.text(now: loop.now))\n\nCtrl-C ends this and prints the table to paste.")
+        let table = listing.text(now: loop.now)
+        BridgeOutput.say("\u{1B}[H\u{1B}[2J\(table)\n\nCtrl-C ends this and prints the table to paste.")
         loop.schedule(after: .seconds(1)) { [weak self] in self?.redraw() }
     }
 

@@ -29,6 +29,7 @@ struct Roost: ParsableCommand {
                     PasswordCommand.self, ReloadCommand.self, LogCommand.self,
                 ]),
             CommandGroup(name: "Data", subcommands: [StoreCommand.self, IngestCommand.self, CoverageCommand.self]),
+            CommandGroup(name: "Machines", subcommands: [BluetoothCommand.self]),
         ])
 }
 

@@ -6,7 +6,8 @@ import Testing
 /// Bytes of characteristics, and the values that they are.
 @Suite struct CharacteristicTests {
     private func coder(
-        _ type: String, _ order: ByteOrder = .DCBA, scale: Double = 1, offset: Double = 0, names: [String: String] = [:]
+        _ type: String, _ order: ByteOrder = .lowFirst, scale: Double = 1, offset: Double = 0,
+        names: [String: String] = [:]
     ) throws -> CharacteristicCoder {
         var settings = CharacteristicSettings()
         settings.type = try #require(CharacteristicType(parsing: type))
@@ -18,18 +19,20 @@ import Testing
     }
 
     @Test(arguments: [
-        ("bool", ByteOrder.DCBA, "01", Value.boolean(true)), ("bool", .DCBA, "00", .boolean(false)),
-        ("uint8", .DCBA, "64", .integer(100)), ("int8", .DCBA, "ff", .integer(-1)),
-        ("uint16", .DCBA, "d204", .integer(1234)), ("uint16", .ABCD, "04d2", .integer(1234)),
-        ("int16", .DCBA, "0080", .integer(-32768)), ("uint24", .DCBA, "563412", .integer(0x12_3456)),
-        ("int24", .ABCD, "ffffff", .integer(-1)), ("uint32", .ABCD, "01020304", .integer(0x0102_0304)),
-        ("uint32", .DCBA, "01020304", .integer(0x0403_0201)), ("uint32", .CDAB, "01020304", .integer(0x0304_0102)),
-        ("uint32", .BADC, "01020304", .integer(0x0201_0403)),
-        ("uint64", .DCBA, "ffffffffffffffff", .unsigned(.max)), ("int64", .DCBA, "ffffffffffffffff", .integer(-1)),
-        ("float32", .ABCD, "41ac0000", .number(21.5)), ("float32", .DCBA, "cdccac41", .number(21.6)),
-        ("float64", .ABCD, "4035800000000000", .number(21.5)), ("bcd16", .ABCD, "1234", .integer(1234)),
-        ("bcd32", .DCBA, "78563412", .integer(12_345_678)), ("string", .DCBA, "48690000", .text("Hi")),
-        ("string(4)", .DCBA, "48690000", .text("Hi")), ("bytes", .DCBA, "00ff", .text("00ff")),
+        ("bool", ByteOrder.lowFirst, "01", Value.boolean(true)), ("bool", .lowFirst, "00", .boolean(false)),
+        ("uint8", .lowFirst, "64", .integer(100)), ("int8", .lowFirst, "ff", .integer(-1)),
+        ("uint16", .lowFirst, "d204", .integer(1234)), ("uint16", .highFirst, "04d2", .integer(1234)),
+        ("int16", .lowFirst, "0080", .integer(-32768)), ("uint24", .lowFirst, "563412", .integer(0x12_3456)),
+        ("int24", .highFirst, "ffffff", .integer(-1)), ("uint32", .highFirst, "01020304", .integer(0x0102_0304)),
+        ("uint32", .lowFirst, "01020304", .integer(0x0403_0201)),
+        ("uint32", .wordsSwapped, "01020304", .integer(0x0304_0102)),
+        ("uint32", .bytesSwapped, "01020304", .integer(0x0201_0403)),
+        ("uint64", .lowFirst, "ffffffffffffffff", .unsigned(.max)),
+        ("int64", .lowFirst, "ffffffffffffffff", .integer(-1)),
+        ("float32", .highFirst, "41ac0000", .number(21.5)), ("float32", .lowFirst, "cdccac41", .number(21.6)),
+        ("float64", .highFirst, "4035800000000000", .number(21.5)), ("bcd16", .highFirst, "1234", .integer(1234)),
+        ("bcd32", .lowFirst, "78563412", .integer(12_345_678)), ("string", .lowFirst, "48690000", .text("Hi")),
+        ("string(4)", .lowFirst, "48690000", .text("Hi")), ("bytes", .lowFirst, "00ff", .text("00ff")),
     ])
     func readsAndWritesTheSame(type: String, order: ByteOrder, hex: String, value: Value) throws {
         let coder = try coder(type, order)
@@ -42,7 +45,7 @@ import Testing
 
     @Test func aBitIsOneOfTheNumbers() throws {
         #expect(try coder("bit(9)").value(of: [0x00, 0x02]) == .boolean(true))
-        #expect(try coder("bit(9)", .ABCD).value(of: [0x00, 0x02]) == .boolean(false))
+        #expect(try coder("bit(9)", .highFirst).value(of: [0x00, 0x02]) == .boolean(false))
         #expect(throws: CharacteristicCoder.Problem.self) { try coder("bit(9)").value(of: [0xFF]) }
         #expect(throws: CharacteristicCoder.Problem.self) { try coder("bit(0)").bytes(of: .boolean(true)) }
     }
@@ -88,6 +91,8 @@ import Testing
         #expect(throws: CharacteristicCoder.Problem(message: message)) { try coder.value(of: bytes(hex)) }
     }
 
-    @Test(arguments: ["uint7", "uint72", "uint", "int12", "bit(64)", "bit", "string(0)", "string(x)", "uint08", "float", ""])
+    @Test(arguments: [
+        "uint7", "uint72", "uint", "int12", "bit(64)", "bit", "string(0)", "string(x)", "uint08", "float", "",
+    ])
     func otherTypesAreNone(text: String) { #expect(CharacteristicType(parsing: text) == nil) }
 }

@@ -89,7 +89,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("blue", "blue is not true or false"), ("[1]", "the payload is not a value"), ("", "the payload is not a value"),
+        ("blue", "blue is not true or false"), ("[1]", "the payload is not a value"),
+        ("", "the payload is not a value"),
     ])
     func aWriteOfNonsenseIsRefused(payload: String, error: String) throws {
         let rig = try rig(switched)

@@ -6,7 +6,8 @@ import COpenSSL
 enum Sealed {
     static func bthome(_ plain: [UInt8], counter: UInt32, from address: DeviceAddress, key: String) throws -> [UInt8] {
         let count = (0..<4).map { UInt8(truncatingIfNeeded: counter >> ($0 * 8)) }
-        let (text, tag) = seal(plain, nonce: address.bytes + [0xD2, 0xFC, 0x41] + count, key: Hexadecimal.bytes(key) ?? [])
+        let nonce = address.bytes + [0xD2, 0xFC, 0x41] + count
+        let (text, tag) = seal(plain, nonce: nonce, key: Hexadecimal.bytes(key) ?? [])
         return [0x41] + text + count + tag
     }
 

@@ -36,7 +36,7 @@ import Testing
         let device = try #require(settings.devices.first)
         #expect(device.label == "fridge" && device.twin && device.staysConnected)
         #expect(device.characteristics[0].uuid == AttributeUUID(short: 0x2A19))
-        #expect(device.characteristics[0].interval == .seconds(3600) && device.characteristics[0].order == .DCBA)
+        #expect(device.characteristics[0].interval == .seconds(3600) && device.characteristics[0].order == .lowFirst)
         #expect(device.characteristics[1].type == .bool && device.characteristics[1].notify)
     }
 
@@ -48,7 +48,10 @@ import Testing
             #"allow: "A4:C1:38:00:11" is neither an address ("A4:C1:38:00:11:22") nor a name ("name:ATC_*")"#
         ),
         (#"{"topic": "ble/{device}"}"#, "topic: needs {measurement}, or different values would share a topic"),
-        (#"{"topic": "ble/{devise}/{measurement}"}"#, "topic: {devise} is not a placeholder here ({device}, {measurement}, {node}, {name})"),
+        (
+            #"{"topic": "ble/{devise}/{measurement}"}"#,
+            "topic: {devise} is not a placeholder here ({device}, {measurement}, {node}, {name})"
+        ),
         (#"{"keys_file": "/nonexistent"}"#, #"keys_file: "/nonexistent": No such file or directory"#),
         (#"{"retry": {"min": "1m", "max": "1s"}}"#, "retry.min: min is longer than max"),
         (#"{"device": [{"name": "x"}]}"#, "device.0.address: is missing"),
@@ -64,19 +67,31 @@ import Testing
             #"{"device": [{"address": "A4:C1:38:00:11:22", "name": "x"}, {"address": "A4:C1:38:00:11:23", "name": "x"}]}"#,
             #"device.1.name: another device has the name "x""#
         ),
-        (#"{"device": [{"address": "A4:C1:38:00:11:22", "name": "a/b"}]}"#, #"device.0.name: "a/b" is not one level of a topic (no / + # { })"#),
+        (
+            #"{"device": [{"address": "A4:C1:38:00:11:22", "name": "a/b"}]}"#,
+            #"device.0.name: "a/b" is not one level of a topic (no / + # { })"#
+        ),
     ])
     func saysWhatIsWrongAndWhere(json: String, expected: String) throws {
         #expect(try problems(json) == [expected])
     }
 
     @Test(arguments: [
-        (#""uuid": "2a1", "name": "x", "interval": 60"#, #"uuid: "2a1" is not a UUID ("2a19" or "00002a19-0000-1000-8000-00805f9b34fb")"#),
+        (
+            #""uuid": "2a1", "name": "x", "interval": 60"#,
+            #"uuid: "2a1" is not a UUID ("2a19" or "00002a19-0000-1000-8000-00805f9b34fb")"#
+        ),
         (#""name": "x", "interval": 60"#, "uuid: is missing"),
         (#""uuid": "2a19", "interval": 60"#, "name: is missing"),
         (#""uuid": "2a19", "name": "state", "interval": 60"#, #"name: "state" is where online and offline are told"#),
-        (#""uuid": "2a19", "name": "x", "interval": 60, "order": "BADC", "type": "uint24""#, "order: BADC needs an even number of bytes"),
-        (#""uuid": "2a19", "name": "x", "interval": 60, "type": "string", "scale": 2"#, "scale: is for numbers, and the type is string"),
+        (
+            #""uuid": "2a19", "name": "x", "interval": 60, "order": "BADC", "type": "uint24""#,
+            "order: BADC needs an even number of bytes"
+        ),
+        (
+            #""uuid": "2a19", "name": "x", "interval": 60, "type": "string", "scale": 2"#,
+            "scale: is for numbers, and the type is string"
+        ),
         (#""uuid": "2a19", "name": "x", "interval": 60, "scale": 0"#, "scale: 0 would make every value the same"),
         (#""uuid": "2a19", "name": "x", "interval": 60, "enum": {"one": "on"}"#, #"enum: "one" is not a whole number"#),
     ])

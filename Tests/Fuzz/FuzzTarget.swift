@@ -21,6 +21,8 @@ enum FuzzTarget: String, CaseIterable {
     case passwords, acl
     /// A client's messages of a SCRAM exchange.
     case scram
+    /// Advertisements of Bluetooth devices, plain and encrypted.
+    case bluetooth
     /// A whole broker and what several clients do to it: see `BrokerScript`.
     case broker
 
@@ -36,6 +38,7 @@ enum FuzzTarget: String, CaseIterable {
         case .passwords: Files.passwords(input)
         case .acl: Files.list(input)
         case .scram: Files.scram(input)
+        case .bluetooth: Advertisements.take(input)
         case .broker: BrokerScript(input).play()
         }
     }

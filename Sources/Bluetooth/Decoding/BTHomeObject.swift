@@ -31,8 +31,8 @@ struct BTHomeObject: Sendable {
     }
 
     static let buttonEvents: [UInt8: String] = [
-        1: "press", 2: "double_press", 3: "triple_press", 4: "long_press", 5: "long_double_press", 6: "long_triple_press",
-        0x80: "hold_press", 0x81: "hold_release",
+        1: "press", 2: "double_press", 3: "triple_press", 4: "long_press", 5: "long_double_press",
+        6: "long_triple_press", 0x80: "hold_press", 0x81: "hold_release",
     ]
     static let dimmerEvents: [UInt8: String] = [1: "rotate_left", 2: "rotate_right"]
     static let commandEvents: [UInt8: String] = [0: "off", 1: "on", 2: "toggle", 3: "step_up", 4: "step_down"]

@@ -32,10 +32,11 @@ enum Thermometer {
 
     /// Address, then little-endian hundredths of a degree, hundredths of a percent, millivolts, percent, a counter, flags.
     private static func pvvx(_ data: [UInt8]) -> Decoded {
-        let found = hundredths(data[6..<10]) + [
-            .scaled("voltage", ByteCursor.unsigned(data[10..<12]), decimals: 3, unit: "V"),
-            .scaled("battery", Int(data[12]), unit: "%"),
-        ]
+        let found =
+            hundredths(data[6..<10]) + [
+                .scaled("voltage", ByteCursor.unsigned(data[10..<12]), decimals: 3, unit: "V"),
+                .scaled("battery", Int(data[12]), unit: "%"),
+            ]
         return Decoded(.pvvx, found + switches(data[14]), sequence: UInt32(data[13]))
     }
 

@@ -111,7 +111,9 @@ struct CharacteristicCoder {
             return packed(whole, count)
         case .signed(let count):
             let shift = Int64(64 - count * 8)
-            guard let whole = try signedNumber(value), (whole << shift) >> shift == whole else { throw outOfRange(value) }
+            guard let whole = try signedNumber(value), (whole << shift) >> shift == whole else {
+                throw outOfRange(value)
+            }
             return packed(UInt64(bitPattern: whole), count)
         case .bcd(let count):
             guard var whole = try wholeNumber(value) else { throw outOfRange(value) }

@@ -42,7 +42,8 @@ final class Peripheral {
     private static let lingering = Duration.seconds(2)
 
     init(
-        _ settings: DeviceSettings, at address: DeviceAddress, loop: EventLoop, radio: any Radio, slots: ConnectionSlots,
+        _ settings: DeviceSettings, at address: DeviceAddress, loop: EventLoop, radio: any Radio,
+        slots: ConnectionSlots,
         patience: Duration, backoff: Backoff
     ) {
         self.settings = settings
@@ -141,7 +142,8 @@ final class Peripheral {
     }
 
     private func pause() {
-        guard !isStopping else { return phase = .idle }
+        phase = .idle
+        guard !isStopping else { return }
         phase = .pausing(
             loop.schedule(after: backoff.pause()) { [weak self] in
                 self?.phase = .idle

@@ -84,7 +84,7 @@ package enum BluetoothChecks {
             }
         }
         if let count = item.type.fixedBytes, count % 2 != 0 && count > 1,
-            item.order == .CDAB || item.order == .BADC
+            item.order == .wordsSwapped || item.order == .bytesSwapped
         {
             findings.report("\(item.order.rawValue) needs an even number of bytes", path: "\(path).order")
         }

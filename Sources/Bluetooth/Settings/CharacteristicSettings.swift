@@ -9,7 +9,7 @@ package struct CharacteristicSettings: Sendable, Equatable {
     /// Takes the measurement's place in topics, and is the property of the twin.
     package var name = ""
     package var type = CharacteristicType.unsigned(bytes: 1)
-    package var order = ByteOrder.DCBA
+    package var order = ByteOrder.lowFirst
     package var scale = 1.0
     package var offset = 0.0
     package var unit = ""

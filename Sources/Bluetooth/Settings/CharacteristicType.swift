@@ -103,18 +103,21 @@ package enum CharacteristicType: Sendable, Equatable {
 
 /// In which order the bytes of a number come; A is the one that counts most.
 package enum ByteOrder: String, CaseIterable, Sendable {
-    case ABCD, CDAB, BADC, DCBA
+    case highFirst = "ABCD"
+    case wordsSwapped = "CDAB"
+    case bytesSwapped = "BADC"
+    case lowFirst = "DCBA"
 
     /// To the order ABCD and, since each is its own reverse, from it.
     func arranged(_ bytes: [UInt8]) -> [UInt8] {
         switch self {
-        case .ABCD: return bytes
-        case .DCBA: return bytes.reversed()
-        case .CDAB:
+        case .highFirst: return bytes
+        case .lowFirst: return bytes.reversed()
+        case .wordsSwapped:
             var result: [UInt8] = []
             for end in stride(from: bytes.count, to: 0, by: -2) { result += bytes[max(0, end - 2)..<end] }
             return result
-        case .BADC:
+        case .bytesSwapped:
             var result = bytes
             for place in stride(from: 0, to: bytes.count - 1, by: 2) { result.swapAt(place, place + 1) }
             return result

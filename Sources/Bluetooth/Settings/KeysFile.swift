@@ -10,7 +10,7 @@ package struct KeysFile: Equatable {
 
     package init(_ bytes: [UInt8]) {
         for (index, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
-            let words = line.split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }.map { String(decoding: $0, as: UTF8.self) }
+            let words = line.split { [0x20, 0x09, 0x0D].contains($0) }.map { String(decoding: $0, as: UTF8.self) }
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             if let problem = add(words) { problems.append("line \(index + 1): \(problem)") }
         }

@@ -28,7 +28,7 @@ LIGHT = "0000fff1-0000-1000-8000-00805f9b34fb"
 
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>system</type><listen>unix:path=%s</listen>
+<busconfig><type>session</type><listen>unix:path=%s</listen>
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_type="signal"/>
 <allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
 <allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/>
@@ -82,7 +82,7 @@ class Air:
             os.unlink(f"{self.directory}/bus")
         self.daemon = subprocess.Popen(
             ["dbus-daemon", f"--config-file={self.directory}/bus.conf", "--nofork", "--print-address"],
-            stdout=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.daemon.stdout.readline()
 
     def start_bluez(self):
@@ -353,6 +353,7 @@ def main():
         stage = Stage(program, int(port), directory)
         try:
             globals()[name](stage, *arguments)
+            print(f"{name}: as promised")
         except BaseException:
             for bridge in stage.bridges:
                 print("--- roost-bluetooth:\n" + "\n".join(bridge.log.lines[-40:]), file=sys.stderr)

@@ -244,7 +244,7 @@ def obey_standard_input(mock, loop):
 
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>system</type><listen>unix:path=%s</listen>
+<busconfig><type>session</type><listen>unix:path=%s</listen>
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_type="signal"/>
 <allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
 <allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/>
@@ -259,7 +259,7 @@ def start_bus(directory):
     with open(configuration, "w", encoding="utf-8") as file:
         file.write(BUS % path)
     daemon = subprocess.Popen(["dbus-daemon", f"--config-file={configuration}", "--nofork", "--print-address"],
-                              stdout=subprocess.PIPE)
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     daemon.stdout.readline()
     return daemon, f"unix:path={path}"
 
