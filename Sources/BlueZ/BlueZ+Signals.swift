@@ -134,6 +134,8 @@ extension BlueZ {
             if !isConnected { devices[address]?.isResolved = false }
         }
         let name = devices[address, default: KnownDevice()].name
+        // Before anybody hears of the device, and connects to it.
+        if properties.isConnected == false { disconnected(address) }
         if isHeard, properties.isHeard {
             isHeardSince = true
             delegate?.radio(
@@ -141,7 +143,6 @@ extension BlueZ {
                     address: address, name: name, rssi: properties.rssi, parts: properties.parts))
         }
         if isNew { delegate?.radio(didFind: address) }
-        if properties.isConnected == false { disconnected(address) }
         if properties.isResolved == true { resolved(address) }
     }
 

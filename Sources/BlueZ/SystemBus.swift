@@ -99,7 +99,7 @@ final class SystemBus: DescriptorHandler {
         }
         if let filter { sd_bus_slot_unref(filter) }
         filter = nil
-        sd_bus_flush_close_unref(bus)
+        sd_bus_close_unref(bus)
     }
 
     // MARK: - Calling

@@ -180,6 +180,7 @@ final class ScriptedBroker: ByteStreamDelegate {
                 stream.write(
                     Suback(packetIdentifier: subscribe.packetIdentifier, reasons: reasons).encode(version: .v5))
             case .publish: take(packet, stream)
+            case .pingreq: stream.write(Ping.response)
             default: break
             }
         }

@@ -9,17 +9,32 @@ extension EndToEndTests {
     struct BluetoothTests {
         private static let scripts = Programs.package + "/Tests/EndToEnd/Scripts"
 
-        @Test(arguments: ["advertisements", "outages", "characteristics", "twin", "flood"])
+        @Test(arguments: ["advertisements", "outages", "characteristics", "flood"])
         func betweenASimulatedBlueZAndABroker(scenario name: String) throws {
             let scenario = try Scenario()
             defer { scenario.end() }
             let roostd = try Roostd(scenario)
             try roostd.start()
 
+            try play(name, scenario, port: roostd.port)
+        }
+
+        /// The script is the twin here, which roostd allows to nobody.
+        @Test(.enabled(if: Programs.mosquitto != nil, "needs mosquitto"))
+        func whatATwinExpectsIsWrittenToTheDevice() throws {
+            let scenario = try Scenario()
+            defer { scenario.end() }
+            let mosquitto = try Mosquitto(scenario)
+            try mosquitto.start()
+
+            try play("twin", scenario, port: mosquitto.port)
+        }
+
+        private func play(_ name: String, _ scenario: Scenario, port: UInt16) throws {
             let output = try scenario.run(
                 Programs.python ?? "",
                 [
-                    Self.scripts + "/bluetooth_bridge.py", Programs.roostBluetooth, "\(roostd.port)", name,
+                    Self.scripts + "/bluetooth_bridge.py", Programs.roostBluetooth, "\(port)", name,
                 ], name: name)
 
             #expect(output.contains("\(name): as promised"))
@@ -54,6 +69,14 @@ extension EndToEndTests {
                 try check(#"{"device": [{"address": "fridge"}]}"#) == (
                     1, "device.0.address: \"fridge\" is not an address (\"A4:C1:38:00:11:22\")\n"
                 ))
+        }
+
+        @Test func nobodyElseIsLinkedWithTheBus() throws {
+            let scenario = try Scenario()
+            defer { scenario.end() }
+            for program in [Programs.roostd, Programs.roost] {
+                #expect(!(try scenario.run("ldd", [program]).contains("libsystemd")))
+            }
         }
 
         @Test func aScanWithoutABusSaysWhatIsMissing() throws {

@@ -3,7 +3,7 @@ import COpenSSL
 /// AES-128-CCM with a tag of four bytes (RFC 3610), as small devices use it.
 struct AESCCM: Sendable {
     static let tagBytes = 4
-    static let nonceBytes = 13
+    static let nonceBytes = 7...13
 
     let key: BindKey
 
@@ -11,7 +11,7 @@ struct AESCCM: Sendable {
     func open(
         _ cipherText: ArraySlice<UInt8>, tag: ArraySlice<UInt8>, nonce: [UInt8], associated: [UInt8] = []
     ) -> [UInt8]? {
-        guard tag.count == Self.tagBytes, nonce.count == Self.nonceBytes, !cipherText.isEmpty,
+        guard tag.count == Self.tagBytes, Self.nonceBytes.contains(nonce.count), !cipherText.isEmpty,
             let context = EVP_CIPHER_CTX_new()
         else { return nil }
         defer { EVP_CIPHER_CTX_free(context) }

@@ -119,7 +119,7 @@ struct CharacteristicCoder {
             guard var whole = try wholeNumber(value) else { throw outOfRange(value) }
             var digits: [UInt8] = []
             for _ in 0..<count {
-                digits.insert(UInt8(whole / 10 % 10 << 4 | whole % 10), at: 0)
+                digits.insert(UInt8((whole / 10 % 10) << 4 | whole % 10), at: 0)
                 whole /= 100
             }
             guard whole == 0 else { throw outOfRange(value) }

@@ -276,9 +276,13 @@ def lamp_table(**more):
 
 def characteristics(stage):
     """Connects, reads, is notified, writes; a lost connection is made again."""
-    bridge = stage.start(**lamp_table())
     air, heard = stage.air, stage.listener
+    air.start_bus()
+    air.start_bluez()
+    air.do("adapter")
+    # Known to bluetoothd before the module is.
     air.do("gatt", address=LAMP, name="Lamp", characteristics={BATTERY: "64", LIGHT: "00"})
+    bridge = stage.bridge(**lamp_table())
     heard.topic("bluetooth/lamp/battery", "100")
     heard.topic("bluetooth/lamp/state", "online")
     air.wait("notify", address=LAMP)
@@ -310,6 +314,7 @@ def characteristics(stage):
     since = len(air.events.lines)
     bridge.stop()
     air.wait("disconnect", since, address=LAMP)
+    assert not any("connection was lost" in line for line in bridge.log.lines[:2]), bridge.log.lines
 
 
 def twin(stage):
