@@ -39,6 +39,26 @@ import Testing
         #expect(!filter.isRepeated(.init(kind, [4]), decoded(nil), at: at(3)))
     }
 
+    @Test func whoTakesTurnsBetweenTwoMessagesSaysEachOnce() {
+        let filter = Box(window: .seconds(10))
+        let parts = [Advertisement.Part(kind, [1]), Advertisement.Part(kind, [2])]
+        let thermometer = [
+            Decoded(.atc, [], sequence: 7), Decoded(.pvvx, [], sequence: 7),
+        ]
+        for numbered in [false, true] {
+            var accepted = 0
+            for second in 0..<8 {
+                let part = parts[second % 2]
+                let now = at(Int64(second) + (numbered ? 1000 : 0))
+                guard !filter.isRepeated(part, at: now) else { continue }
+                if !filter.isRepeated(part, numbered ? thermometer[second % 2] : decoded(nil), at: now) {
+                    accepted += 1
+                }
+            }
+            #expect(accepted == 2)
+        }
+    }
+
     @Test func manyKindsOfPartsAreForgottenOldestFirst() {
         let filter = Box(window: .seconds(1000))
         for company in 0..<UInt16(100) {
