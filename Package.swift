@@ -82,7 +82,7 @@ let package = Package(
         library(
             "Bluetooth",
             [
-                "Bridge", "Configuration", "JSON", "EventLoop", "COpenSSL",
+                "Bridge", "Configuration", "JSON", "EventLoop", "MQTT", "COpenSSL",
                 .product(name: "DequeModule", package: "swift-collections"),
             ], small),
         library("BlueZ", ["Bluetooth", "EventLoop", "CSystemd"], small),

@@ -1,6 +1,5 @@
 import Bridge
 import EventLoop
-import JSON
 
 /// Characteristics: reading, listening, writing.
 extension BluetoothBridge {
@@ -66,24 +65,39 @@ extension BluetoothBridge {
 
     // MARK: - Writing
 
-    /// `.../set` has a value by itself, or as it is published: `{"value": 21.5}`.
     private func set(_ device: Device, _ index: Int, _ payload: [UInt8]) {
         guard let item = device.settings?.characteristics[index] else { return }
-        guard let value = Self.value(payload) else { return answer(device, item, nil, "the payload is not a value") }
-        write(device, index, value) { [weak self, weak device] error in
-            guard let self, let device else { return }
-            self.answer(device, item, value, error)
+        let command = WriteCommand(payload)
+        let topic = "\(topic(device, item.name))/set/result"
+        guard let value = command.value else {
+            return connection.publish(
+                topic, command.result("not a value: {\"value\": 21.5}, or 21.5", loop.clock.wallMilliseconds))
+        }
+        write(device, index, value) { [connection] error in
+            connection.publish(topic, command.result(error, connection.loop.clock.wallMilliseconds))
         }
     }
 
     /// The twin expects something else of the device than it has.
     func desire(_ device: Device, _ property: String, _ text: String) {
         let items = device.settings?.characteristics ?? []
-        guard let index = items.firstIndex(where: { $0.name == property && $0.writable }) else { return }
-        write(device, index, .text(text)) { [weak device] error in
-            guard let device, let error else { return }
-            BridgeOutput.log(.warning, "\(device.label): \(property) cannot be set to \(text): \(error)")
+        guard let index = items.firstIndex(where: { $0.name == property && $0.writable }) else {
+            return refuse(device, property, "\(property) is not writable")
         }
+        write(device, index, .text(text)) { [weak self, weak device] error in
+            guard let self, let device else { return }
+            guard let error else {
+                _ = device.refused.remove(property)
+                return
+            }
+            self.refuse(device, property, "\(property) cannot be set to what the twin expects: \(error)")
+        }
+    }
+
+    /// The twin asks again and again; it is told of once.
+    private func refuse(_ device: Device, _ property: String, _ why: String) {
+        guard device.refused.count < 64, device.refused.insert(property).inserted else { return }
+        BridgeOutput.log(.warning, "\(device.label): \(why)")
     }
 
     private func write(_ device: Device, _ index: Int, _ value: Value, then: @escaping (_ error: String?) -> Void) {
@@ -104,40 +118,6 @@ extension BluetoothBridge {
                 // What can't be read is taken to be what was written.
                 self.take(.success(bytes), of: device, index)
             }
-        }
-    }
-
-    private func answer(_ device: Device, _ item: CharacteristicSettings, _ value: Value?, _ error: String?) {
-        var json = JSONWriter()
-        json.object { json in
-            json.member("ok", error == nil)
-            if let value { json.member("value", value) }
-            if let error { json.member("error", error) }
-            json.member("timestamp", loop.clock.wallMilliseconds)
-        }
-        connection.publish("\(topic(device, item.name))/set/result", json.bytes)
-    }
-
-    /// nil: it is no value.
-    static func value(_ payload: [UInt8]) -> Value? {
-        guard let text = String(validating: payload, as: UTF8.self), !text.isEmpty else { return nil }
-        guard let json = JSON(payload) else { return .text(text) }
-        return scalar(json["value"] ?? json)
-    }
-
-    private static func scalar(_ json: JSON) -> Value? {
-        switch json {
-        case .boolean(let flag): .boolean(flag)
-        case .string(let text): .text(text)
-        case .number(let number):
-            if let whole = Int64(number.literal) {
-                .integer(whole)
-            } else if let whole = UInt64(number.literal) {
-                .unsigned(whole)
-            } else {
-                .number(number.double)
-            }
-        case .null, .array, .object: nil
         }
     }
 }

@@ -1,6 +1,7 @@
 import Bridge
 import Configuration
 import EventLoop
+import MQTT
 
 /// The Bluetooth module: what devices advertise, or hold in characteristics, becomes messages; what is published to a `.../set`
 /// becomes a write.
@@ -90,14 +91,20 @@ package final class BluetoothBridge: Bridge {
             let fresh = ChangeGate(onChange: true, heartbeat: settings.heartbeat)
             guard device.gates[measurement.name, default: fresh].passes(outcome, at: loop.now) else { return }
         }
-        publish(device, measurement.name, outcome, unit: measurement.unit)
+        publish(device, measurement.name, outcome, unit: measurement.unit, isEvent: measurement.isEvent)
     }
 
-    func publish(_ device: Device, _ name: String, _ outcome: Reading.Outcome, unit: String) {
+    /// - Parameter isEvent: never retained: whoever comes later has missed it.
+    func publish(
+        _ device: Device, _ name: String, _ outcome: Reading.Outcome, unit: String, isEvent: Bool = false
+    ) {
         let topic = topic(device, name)
         let reading = Reading(
             topic: topic, outcome: outcome, unit: unit, timestamp: loop.clock.wallMilliseconds)
-        if let message = writer.message(reading) { connection.publish(topic, message) }
+        if let message = writer.message(reading) {
+            let qos = settings.qos == 0 ? QoS.atMostOnce : .atLeastOnce
+            connection.publish(topic, message, qos: qos, retain: settings.retain && !isEvent)
+        }
         if case .good(let value) = outcome { device.twin?.report(name, value) }
     }
 

@@ -82,6 +82,20 @@ import Testing
         #expect(throws: CharacteristicCoder.Problem.self) { try coder.bytes(of: value) }
     }
 
+    @Test func whatIsWrittenKeepsToItsLimits() throws {
+        var settings = try coder("int16", scale: 0.1).settings
+        settings.least = 5
+        settings.most = 30
+        let coder = CharacteristicCoder(settings: settings)
+        #expect(try coder.bytes(of: .number(21.5)) == [215, 0])
+        #expect(throws: CharacteristicCoder.Problem(message: "30.1 is more than 30, the most allowed")) {
+            try coder.bytes(of: .number(30.1))
+        }
+        #expect(throws: CharacteristicCoder.Problem(message: "4 is less than 5, the least allowed")) {
+            try coder.bytes(of: .text("4"))
+        }
+    }
+
     @Test(arguments: [
         ("uint16", "01", "1 bytes, and uint16 takes 2"), ("bcd16", "1a00", "the digits are not decimal"),
         ("string", "ff", "the text is not UTF-8"),

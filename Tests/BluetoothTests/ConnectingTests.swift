@@ -84,13 +84,16 @@ import Testing
                 #"bluetooth/lamp/light/set/result = {"ok":true,"value":true,"timestamp":\#(time)}"#,
                 "bluetooth/lamp/light = true",
             ])
-        _ = rig.published { rig.broker.send("bluetooth/lamp/light/set", #"{"value": false}"#) }
+        let answers = rig.published {
+            rig.broker.send("bluetooth/lamp/light/set", #"{"value": false, "id": "order-1"}"#)
+        }
         #expect(rig.radio.take() == ["write 00", "read 65521"])
+        #expect(answers.first?.contains(#""ok":true,"value":false,"id":"order-1""#) == true)
     }
 
     @Test(arguments: [
-        ("blue", "blue is not true or false"), ("[1]", "the payload is not a value"),
-        ("", "the payload is not a value"),
+        ("blue", "blue is not true or false"), ("[1]", "not a value"), ("", "not a value"),
+        (#"{"id": 1}"#, "not a value"),
     ])
     func aWriteOfNonsenseIsRefused(payload: String, error: String) throws {
         let rig = try rig(switched)

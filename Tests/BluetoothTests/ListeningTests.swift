@@ -29,6 +29,15 @@ import Testing
             ])
     }
 
+    @Test func valuesAreRetainedWhenAskedForAndEventsNever() throws {
+        let rig = try Rig(#"{\#(plain), "retain": true, "qos": 0}"#)
+        #expect(
+            rig.published { rig.hear(fridge, "4001643a01") } == [
+                "bluetooth/A4C138001122/battery = 100 (r)", "bluetooth/A4C138001122/button = press",
+                "bluetooth/A4C138001122/state = online (r)",
+            ])
+    }
+
     @Test func whatIsHeardTwiceIsPublishedOnce() throws {
         let rig = try Rig("{\(plain)}")
         rig.hear(fridge, "40000902ca09")

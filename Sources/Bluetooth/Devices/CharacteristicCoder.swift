@@ -90,6 +90,7 @@ struct CharacteristicCoder {
     // MARK: - Values to bytes
 
     func bytes(of value: Value) throws(Problem) -> [UInt8] {
+        try checkLimits(value)
         switch type {
         case .bool:
             guard let flag = Self.flag(value) else { throw Problem(message: "\(value.plain) is not true or false") }
@@ -129,6 +130,16 @@ struct CharacteristicCoder {
             guard number.isFinite else { throw outOfRange(value) }
             return packed(UInt64(number.bitPattern), 4)
         case .float64: return packed(try raw(value).bitPattern, 8)
+        }
+    }
+
+    private func checkLimits(_ value: Value) throws(Problem) {
+        guard let number = value.number ?? Double(value.plain) else { return }
+        if let least = settings.least, number < least {
+            throw Problem(message: "\(value.plain) is less than \(NumberText.shortest(least)), the least allowed")
+        }
+        if let most = settings.most, number > most {
+            throw Problem(message: "\(value.plain) is more than \(NumberText.shortest(most)), the most allowed")
         }
     }
 

@@ -19,6 +19,8 @@ final class Device {
     var peripheral: Peripheral?
     /// What of it was last complained of: once an episode.
     var complaint: DecodingFailure?
+    /// Properties whose expected values it was not given: told of once.
+    var refused: Set<String> = []
     private var topics: [String: String] = [:]
 
     init(

@@ -77,6 +77,12 @@ package enum BluetoothChecks {
         if isScaled, !item.type.isNumber {
             findings.report("is for numbers, and the type is \(item.type.text)", path: "\(path).scale")
         }
+        if let least = item.least, let most = item.most, least > most {
+            findings.report("min is more than max", path: "\(path).min")
+        }
+        if item.least != nil || item.most != nil, !item.type.isNumber {
+            findings.report("is for numbers, and the type is \(item.type.text)", path: "\(path).min")
+        }
         if !item.names.isEmpty {
             if isScaled { findings.report("cannot be had with scale or offset", path: "\(path).enum") }
             for text in item.names.keys.sorted() where Int64(text) == nil {

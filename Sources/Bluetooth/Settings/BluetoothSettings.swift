@@ -12,6 +12,8 @@ package struct BluetoothSettings: Sendable, Equatable {
     package var rssi = false
     package var raw = false
     package var format = ReadingFormat.json
+    package var qos = 1
+    package var retain = false
     package var topic = "bluetooth/{device}/{measurement}"
     /// Silence after which a device is offline.
     package var timeout: Duration = .seconds(300)
@@ -39,6 +41,8 @@ extension BluetoothSettings: SettingsTable {
         fields.value("rssi", &rssi, .flag)
         fields.value("raw", &raw, .flag)
         fields.value("format", &format, .word())
+        fields.value("qos", &qos, .count(in: 0...1))
+        fields.value("retain", &retain, .flag)
         fields.value("topic", &topic, .topicName)
         fields.value("timeout", &timeout, .time(in: .seconds(1)...month))
         fields.value("on_change", &onChange, .flag)

@@ -19,6 +19,9 @@ package struct CharacteristicSettings: Sendable, Equatable {
     package var interval: Duration?
     package var notify = false
     package var writable = false
+    /// Of what is written, as it is published; nil: no limit but the type's.
+    package var least: Double?
+    package var most: Double?
     package var onChange = false
     package var deadband: ChangeGate.Deadband?
     package var heartbeat: Duration?
@@ -40,6 +43,8 @@ extension CharacteristicSettings: SettingsTable {
         fields.value("interval", &interval, .optional(.time(in: .seconds(1) ... .seconds(30 * 86_400))))
         fields.value("notify", &notify, .flag)
         fields.value("writable", &writable, .flag)
+        fields.value("min", &least, .optional(.number(in: -1e300...1e300)))
+        fields.value("max", &most, .optional(.number(in: -1e300...1e300)))
         fields.value("on_change", &onChange, .flag)
         fields.value("deadband", &deadband, .deadband)
         fields.value("heartbeat", &heartbeat, .optional(.time(in: .seconds(1) ... .seconds(30 * 86_400))))
