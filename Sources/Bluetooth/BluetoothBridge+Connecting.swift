@@ -86,11 +86,11 @@ extension BluetoothBridge {
         }
         write(device, index, .text(text)) { [weak self, weak device] error in
             guard let self, let device else { return }
-            guard let error else {
-                _ = device.refused.remove(property)
-                return
+            if let error {
+                self.refuse(device, property, "\(property) cannot be set to what the twin expects: \(error)")
+            } else {
+                device.refused.remove(property)
             }
-            self.refuse(device, property, "\(property) cannot be set to what the twin expects: \(error)")
         }
     }
 
