@@ -10,17 +10,20 @@ JOBS ?= $(shell nproc)
 SEEDS ?= 1000
 VENV := .build/venv
 
-# A release build carries its Swift runtime, SQLite, LZ4 and OpenSSL along, and asks nothing of the machine but glibc.
+# A release build carries its Swift runtime, SQLite, LZ4 and OpenSSL along, and asks nothing of the machine but glibc;
+# roost-bluetooth asks for libsystemd too, which Debian doesn't have to link into a program.
 STATIC := .build/static
 RELEASE := swift build -c release -j $(JOBS) -Xswiftc -static-stdlib -Xlinker -L$(CURDIR)/$(STATIC) \
 	-Xlinker --no-export-dynamic -Xlinker --gc-sections
 
 # Units and the simulation run as debug builds, which check exclusive access; end to end and conformance test what is released.
 TEST := ROOST_PYTHON=$(VENV)/bin/python SWIFT_BACKTRACE=enable=no
-RELEASED := ROOSTD=$(CURDIR)/.build/release/roostd ROOST=$(CURDIR)/.build/release/roost
+RELEASED := ROOSTD=$(CURDIR)/.build/release/roostd ROOST=$(CURDIR)/.build/release/roost \
+	ROOST_BLUETOOTH=$(CURDIR)/.build/release/roost-bluetooth
 
-BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev
-TEST_PACKAGES := mosquitto mosquitto-clients openssl lz4 sqlite3 python3-venv python3-pymodbus python3-serial-asyncio mbpoll socat
+BUILD_PACKAGES := gcc g++ libsqlite3-dev liblz4-dev libssl-dev libsystemd-dev
+TEST_PACKAGES := mosquitto mosquitto-clients openssl lz4 sqlite3 python3-venv python3-pymodbus python3-serial-asyncio mbpoll \
+	socat dbus-daemon python3-dbusmock python3-gi
 POWERLOSS_PACKAGES := gcc libc6-dev pkg-config libfuse3-dev fuse3 e2fsprogs util-linux python3
 BENCH_PACKAGES := mosquitto mosquitto-clients gcc libc6-dev liblz4-dev libsqlite3-dev libssl-dev openssl lz4 zstd python3 util-linux
 
@@ -37,7 +40,7 @@ run: build ## build, and watch a node lose nothing while its link is cut
 	@echo "roost: the demo. A node and a cloud on this machine; the link will be cut."
 	@.build/release/roost demo
 
-build: ## build roostd, roost and the bridges
+build: ## build roostd, roost, and the bridges
 	@$(call install,$(BUILD_PACKAGES))
 	@mkdir -p $(STATIC)
 	@for name in stdc++ sqlite3 lz4 ssl crypto; do ln -sf "$$(realpath $$(cc -print-file-name=lib$$name.a))" $(STATIC)/lib$$name.a; done
@@ -45,6 +48,7 @@ build: ## build roostd, roost and the bridges
 	@$(RELEASE) --product roostd
 	@$(RELEASE) --product roost
 	@$(RELEASE) --product roost-modbus
+	@$(RELEASE) --product roost-bluetooth
 
 test: build ## build and run every test
 	@$(call install,$(TEST_PACKAGES))
@@ -93,15 +97,16 @@ install: build ## install programs, configuration and the systemd unit under PRE
 	@echo "roost: installing under $(DESTDIR)$(PREFIX)"
 	@install -D -s -m 755 .build/release/roostd $(DESTDIR)$(PREFIX)/bin/roostd
 	@install -D -s -m 755 .build/release/roost $(DESTDIR)$(PREFIX)/bin/roost
-	@install -D -s -m 755 .build/release/roost-modbus $(DESTDIR)$(PREFIX)/bin/roost-modbus
+	@install -D -s -m 755 .build/release/roost-modbus $(DESTDIR)$(PREFIX)/libexec/roost/roost-modbus
+	@install -D -s -m 755 .build/release/roost-bluetooth $(DESTDIR)$(PREFIX)/libexec/roost/roost-bluetooth
 	@install -d -m 755 $(DESTDIR)/etc/roost
 	@[ -e $(DESTDIR)/etc/roost/roost.toml ] || install -m 644 conf/roost.toml $(DESTDIR)/etc/roost/roost.toml
 	@install -D -m 644 conf/roostd.service $(DESTDIR)/etc/systemd/system/roostd.service
 
 uninstall: ## remove what install put there, but not the configuration
 	@echo "roost: removing from $(DESTDIR)$(PREFIX)"
-	@rm -f $(DESTDIR)$(PREFIX)/bin/roostd $(DESTDIR)$(PREFIX)/bin/roost \
-		$(DESTDIR)$(PREFIX)/bin/roost-modbus $(DESTDIR)/etc/systemd/system/roostd.service
+	@rm -f $(DESTDIR)$(PREFIX)/bin/roostd $(DESTDIR)$(PREFIX)/bin/roost $(DESTDIR)$(PREFIX)/libexec/roost/roost-modbus \
+		$(DESTDIR)$(PREFIX)/libexec/roost/roost-bluetooth $(DESTDIR)/etc/systemd/system/roostd.service
 
 format: ## put every Swift file in the house's form
 	@echo "roost: formatting"
@@ -127,10 +132,14 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-# paho-mqtt 2 for Python: Debian's is 1.6.
+# paho-mqtt 2 for Python, Debian's is 1.6; and bthome-ble, the reference for what advertisements say.
 define paho
 if [ ! -x $(VENV)/bin/python ]; then \
 	echo "roost: installing paho-mqtt into $(VENV)"; \
 	python3 -m venv $(VENV) && $(VENV)/bin/pip install -q 'paho-mqtt>=2,<3'; \
+fi; \
+if ! $(VENV)/bin/python -c 'import bthome_ble' 2>/dev/null; then \
+	echo "roost: installing bthome-ble into $(VENV)"; \
+	$(VENV)/bin/pip install -q 'bthome-ble>=3.9' || echo "roost: without it, one test is left out"; \
 fi
 endef

@@ -25,7 +25,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 /// which `make fuzz` does, the program that libFuzzer makes of the same targets, and which no other build has a part in.
 let fuzzing: [Target] = {
     let dependencies: [Target.Dependency] = [
-        "Modbus", "Bridge", "Access", "Twin", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "Configuration",
+        "Bluetooth", "Modbus", "Bridge", "Access", "Twin", "Uplink", "Broker", "Store", "EventLoop", "MQTT",
+        "Configuration",
     ]
     guard Context.environment["ROOST_FUZZ"] != nil else {
         return [tests("Fuzz", dependencies, exclude: ["Command", "Corpus", "run"])]
@@ -43,6 +44,7 @@ let package = Package(
         .executable(name: "roostd", targets: ["roostd"]),
         .executable(name: "roost", targets: ["roost"]),
         .executable(name: "roost-modbus", targets: ["roost-modbus"]),
+        .executable(name: "roost-bluetooth", targets: ["roost-bluetooth"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -54,6 +56,8 @@ let package = Package(
         .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
         // Without pkgConfig: it is linked where it is imported, and costs nothing elsewhere.
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        // D-Bus: for roost-bluetooth alone.
+        .systemLibrary(name: "CSystemd", providers: [.apt(["libsystemd-dev"])]),
 
         library("EventLoop", ["CLinux", "COpenSSL"]),
         library("MQTT", []),
@@ -84,6 +88,13 @@ let package = Package(
                 "Bridge", "Configuration", "JSON", "EventLoop", "MQTT", "CLinux",
                 .product(name: "DequeModule", package: "swift-collections"),
             ], small),
+        library(
+            "Bluetooth",
+            [
+                "Bridge", "Configuration", "JSON", "EventLoop", "MQTT", "COpenSSL",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ], small),
+        library("BlueZ", ["Bluetooth", "EventLoop", "CSystemd"], small),
         library("Modules", ["Broker", "EventLoop", "MQTT", "Configuration", "JSON", "CLinux"], small),
         library("Admin", ["Modules", "Twin", "Uplink", "Broker", "Store", "EventLoop", "MQTT", "JSON"], small),
         .executableTarget(
@@ -101,6 +112,10 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        .executableTarget(
+            name: "roost-bluetooth", dependencies: ["BlueZ", "Bluetooth", "Bridge", "EventLoop", "JSON"],
+            swiftSettings: small),
 
         tests("EventLoopTests", ["EventLoop"]),
         tests("MQTTTests", ["MQTT"]),
@@ -126,6 +141,9 @@ let package = Package(
             "ModulesTests", ["Modules", "Broker", "Client", "Configuration", "Store", "EventLoop", "MQTT", "JSON"],
             exclude: ["child.py"]),
         tests("AdminTests", ["Admin", "Modules", "Uplink", "Broker", "Client", "Store", "EventLoop", "MQTT"]),
+        tests(
+            "BluetoothTests",
+            ["Bluetooth", "Bridge", "Client", "Configuration", "JSON", "EventLoop", "MQTT", "COpenSSL"]),
         tests("EndToEnd", ["Client", "EventLoop", "MQTT"], exclude: ["Scripts"]),
         tests("Conformance", ["CLinux", "COpenSSL"]),
 

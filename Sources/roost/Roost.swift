@@ -29,7 +29,7 @@ struct Roost: ParsableCommand {
                     ModulesCommand.self, PasswordCommand.self, ReloadCommand.self, LogCommand.self,
                 ]),
             CommandGroup(name: "Data", subcommands: [StoreCommand.self, IngestCommand.self, CoverageCommand.self]),
-            CommandGroup(name: "Machines", subcommands: [ModbusCommand.self]),
+            CommandGroup(name: "Machines", subcommands: [ModbusCommand.self, BluetoothCommand.self]),
         ])
 }
 

@@ -23,6 +23,8 @@ enum FuzzTarget: String, CaseIterable {
     case scram
     /// A message to device twins.
     case twin
+    /// Advertisements of Bluetooth devices, plain and encrypted.
+    case bluetooth
     /// A whole broker and what several clients do to it: see `BrokerScript`.
     case broker
     /// What a Modbus device sends.
@@ -41,6 +43,7 @@ enum FuzzTarget: String, CaseIterable {
         case .acl: Files.list(input)
         case .scram: Files.scram(input)
         case .twin: TwinMessage.take(input)
+        case .bluetooth: Advertisements.take(input)
         case .broker: BrokerScript(input).play()
         case .modbus: ModbusBytes.take(input)
         }

@@ -7,6 +7,9 @@ enum Programs {
     /// $ROOST, else the one that was built with these tests.
     static var roost: String { environment("ROOST") ?? built("roost") }
 
+    /// $ROOST_BLUETOOTH, else the one that was built with these tests.
+    static var roostBluetooth: String { environment("ROOST_BLUETOOTH") ?? built("roost-bluetooth") }
+
     static let mosquitto = find("mosquitto", besides: ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"])
     static let mosquittoPub = find("mosquitto_pub")
     static let mosquittoSub = find("mosquitto_sub")
@@ -32,6 +35,12 @@ enum Programs {
         guard find("socat") != nil, find("mbpoll") != nil, system(imports) == 0 else { return nil }
         return python
     }()
+
+    /// A bus and a BlueZ to put on it; the system's Python, since Debian has the mock.
+    static let canSimulateBlueZ =
+        find("dbus-daemon") != nil && system("/usr/bin/python3 -c 'import dbusmock, gi' 2>/dev/null") == 0
+    static let hasReferenceOfBTHome =
+        python.map { system("'\($0)' -c 'import bthome_ble' 2>/dev/null") == 0 } ?? false
 
     /// The package's folder, three levels above this file.
     static let package = directory(of: directory(of: directory(of: directory(of: #filePath))))

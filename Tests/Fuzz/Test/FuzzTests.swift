@@ -21,7 +21,7 @@ extension FuzzTarget {
         case .broker: 60
         case .toml: 100
         case .websocket, .proxy, .modbus: 500
-        case .mqtt4, .mqtt5, .http, .batch, .passwords, .acl, .scram, .twin: 2000
+        case .mqtt4, .mqtt5, .http, .batch, .passwords, .acl, .scram, .twin, .bluetooth: 2000
         }
     }
 }
