@@ -1,3 +1,4 @@
+import EventLoop
 import Glibc
 import Testing
 
@@ -180,16 +181,19 @@ extension EndToEndTests {
                 name = "plc"
                 url = "\(url)"
                 timeout = "\(timeout)"
+                reconnect = { min = "20ms", max = "100ms" }
                 [[module.connection.device]]
                 name = "press-7"
                 unit = 1
                 interval = "\(interval)"
+                backoff = { min = "50ms", max = "200ms" }
                 \(points)
                 \(writable)
                 [[module.connection.device]]
                 name = "other"
                 unit = 2
                 interval = "\(interval)"
+                backoff = { min = "50ms", max = "200ms" }
                 \(others ?? first)
                 """
         }
@@ -202,6 +206,7 @@ private final class ForeignDevice {
     private let scenario: Scenario
     private let kind: String
     private let place: String
+    private var held: Descriptor?
 
     init(_ kind: String, _ scenario: Scenario) throws {
         self.scenario = scenario
@@ -215,6 +220,8 @@ private final class ForeignDevice {
             let (near, far) = (own, place)
             try scenario.wait("the pair of terminals") { access(near, F_OK) == 0 && access(far, F_OK) == 0 }
             url = "rtu://\(place)?baud=19200&parity=none&stop=1"
+            // socat ends when nobody has its terminal open.
+            held = Descriptor(open(place, O_RDWR | O_NOCTTY | O_CLOEXEC))
         } else {
             place = own
             url = kind == "tcp" ? "tcp://127.0.0.1:\(own)" : "rtu+tcp://127.0.0.1:\(own)"
