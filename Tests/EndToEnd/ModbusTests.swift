@@ -57,7 +57,7 @@ extension EndToEndTests {
                 Programs.pymodbus ?? "",
                 [
                     Programs.package + "/Tests/EndToEnd/Scripts/nasty_modbus.py", kind, "\(port)", "\(scenario.seed)",
-                    "300",
+                    kind == "tcp" ? "150" : "20",
                 ],
                 name: "nasty")
             try scenario.wait("the device") { server.output.contains("ready") }
