@@ -177,6 +177,17 @@ import Testing
         #expect(problems(table).contains(message), "\(problems(table))")
     }
 
+    @Test func twinsAreOfOneDeviceAndHaveAnAlphabet() {
+        let spaced = Self.good.replacing(#""name": "level""#, with: #""name": "oil level""#)
+        #expect(
+            problems(spaced) == [
+                #"connection.0.device.0.point.1.name: "oil level" is not a property of a twin (a-z A-Z 0-9 - _ . , : @, at most 128)"#
+            ])
+        let second = #"{"name": "b", "url": "tcp://192.0.2.8", "device": [{"name": "press-7", "twin": true}]}]}"#
+        let twice = String(Self.good.dropLast(2)) + ", " + second
+        #expect(problems(twice) == [#"connection.1.device.0.twin: another device has the twin "press-7""#])
+    }
+
     @Test func unitsOfASerialLine() {
         let table = Self.good.replacing("tcp://192.0.2.7:502", with: "rtu:///dev/ttyUSB0").replacing(
             #""unit": 1"#, with: #""unit": 248"#)

@@ -15,6 +15,35 @@ extension ModbusSettings {
             connection.check("connection.\(index)", findings)
         }
         checkTopics(findings)
+        checkTwins(findings)
+    }
+
+    /// A twin has one device, and property names of its own alphabet (docs/twin.md).
+    private func checkTwins(_ findings: Findings) {
+        var seen: Set<String> = []
+        for (index, connection) in connections.enumerated() {
+            for (place, device) in connection.devices.enumerated() where device.twin && !device.name.isEmpty {
+                let path = "connection.\(index).device.\(place)"
+                if !seen.insert(device.name).inserted {
+                    findings.report("another device has the twin \"\(device.name)\"", path: "\(path).twin")
+                }
+                for (number, point) in device.points.enumerated() where !point.name.isEmpty {
+                    guard !Self.isProperty(point.name) else { continue }
+                    findings.report(
+                        "\"\(point.name)\" is not a property of a twin (a-z A-Z 0-9 - _ . , : @, at most 128)",
+                        path: "\(path).point.\(number).name")
+                }
+            }
+        }
+    }
+
+    private static func isProperty(_ name: String) -> Bool {
+        name.utf8.count <= 128
+            && name.unicodeScalars.allSatisfy { scalar in
+                scalar.isASCII
+                    && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
+                        || "-_.,:@".unicodeScalars.contains(scalar))
+            }
     }
 
     /// Two points with one topic could not be told apart.
