@@ -93,7 +93,7 @@ extension EndToEndTests {
                 return (code, child.output, child.errors)
             }
 
-            let scan = try roost(["scan", line.url, "--units", "1-3", "--addresses", "0-249", "--points", "2"])
+            let scan = try roost(["scan", line.url, "--units", "1-8", "--addresses", "0-249", "--points", "2"])
             #expect(scan.code == 0)
             #expect(scan.output.contains("name = \"unit-2\""))
             #expect(!scan.output.contains("unit-3"))

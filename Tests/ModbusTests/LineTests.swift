@@ -283,7 +283,10 @@ import Testing
         let rig = try Rig(.tcp)
         rig.open()
         rig.server.misbehaves = { _ in true }
-        for _ in 0..<4 { #expect(rig.ask(.read(.holding, address: 0, count: 1)) == .failure(.timedOut)) }
+        for _ in 0..<4 {
+            #expect(rig.ask(.read(.holding, address: 0, count: 1)) == .failure(.timedOut))
+            rig.pass(.seconds(10))
+        }
         rig.server.misbehaves = nil
         rig.pass(.seconds(2))
 

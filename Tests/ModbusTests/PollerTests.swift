@@ -209,6 +209,28 @@ import Testing
         #expect(polling.poller.devices[1].state == .online)
     }
 
+    /// Behind a gateway that says nothing for those who aren't there.
+    @Test func manySilentUnitsBehindAGateway() throws {
+        let silent = (2...9).map { device("silent\($0)", unit: UInt8($0), [point("p", 0)]) }
+        let there = device("there", unit: 1, [point("p", 0)])
+        let polling = try Polling(.tcp, silent + [there], timeout: .milliseconds(100))
+        for unit in 2...9 as ClosedRange<UInt8> { polling.rig.server.devices[unit] = nil }
+        polling.rig.server.devices[1] = polling.rig.device
+        polling.start()
+        polling.pass(.seconds(120))
+        polling.found.forget()
+        let requests = polling.poller.line.counters.requests
+
+        polling.pass(.seconds(300))
+
+        #expect(polling.found.count("there/p") == 300)
+        // The eight are asked once in up to a minute each.
+        #expect(polling.poller.line.counters.requests - requests <= 300 + 8 * 8)
+        polling.rig.server.devices[5] = SimulatedDevice()
+        polling.pass(.seconds(65))
+        #expect(polling.poller.devices[3].state == .online)
+    }
+
     /// Some devices don't answer at all to what they lack; the rest of them is read on.
     @Test func oneRequestWithoutAnAnswerIsNotTheWholeDevice() throws {
         let polling = try Polling(.tcp, [device([point("p", 0), point("odd", 80)])], timeout: .milliseconds(50))

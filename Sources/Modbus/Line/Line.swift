@@ -24,6 +24,9 @@ package final class Line {
         package var reconnect = Backoff(min: .seconds(1), max: .seconds(60))
         /// Off: one attempt, and nothing after a lost connection.
         package var reconnects = true
+        /// A TCP connection over which nothing has come for so long, whatever was asked, is made anew: its peer may hang, or be
+        /// another machine by now.
+        package var deadAfter: Duration = .seconds(30)
 
         package init() {}
     }
@@ -42,7 +45,6 @@ package final class Line {
     /// How long after its time an answer on RTU may still come; see `LateAnswers`.
     private static let leastLateness: Duration = .seconds(2)
     private var lateness: Duration { max(Self.leastLateness, options.timeout * 4) }
-    /// So many unanswered requests without a byte between them, and a TCP connection is held to be dead.
     private static let silencesOfDeadConnection = 4
     /// A connection that held so long is made anew at once.
     private static let proven: Duration = .seconds(2)
@@ -64,7 +66,9 @@ package final class Line {
     private var connectedAt = Instant(nanoseconds: 0)
     private var exchanges: [Exchange] = []
     private var transaction: UInt16 = 0
+    /// Unanswered requests since something came, and when that was.
     private var silences = 0
+    private var heardAt = Instant(nanoseconds: 0)
     // RTU alone.
     private var received: [UInt8] = []
     /// Bytes since the request was sent that were no other frame.
@@ -86,6 +90,8 @@ package final class Line {
     // MARK: - Life
 
     package var isConnected: Bool { stream != nil }
+
+    private var isSerial: Bool { if case .serial = address { true } else { false } }
 
     /// Whether a request can be sent now.
     package var isFree: Bool { isConnected && exchanges.count < (address.isRTU ? 1 : options.pipeline) }
@@ -135,6 +141,7 @@ package final class Line {
         connectedAt = loop.now
         quietFrom = loop.now
         silences = 0
+        heardAt = loop.now
         received = []
         // A serial server may still bring what an earlier connection asked for; a serial device has been emptied.
         echoes = false
@@ -229,7 +236,7 @@ package final class Line {
         if error == .corrupt { counters.corrupt += 1 } else { counters.timeouts += 1 }
         silences += 1
         exchange.completion(.failure(error))
-        if silences >= Self.silencesOfDeadConnection, isConnected, case .tcp = address {
+        if silences >= Self.silencesOfDeadConnection, loop.now - heardAt >= options.deadAfter, isConnected, !isSerial {
             lost("\(silences) requests in a row without an answer")
         } else if isFree {
             delegate?.lineIsFree(self)
@@ -269,6 +276,7 @@ extension Line: ByteStreamDelegate {
     package func stream(_ stream: ByteStream, didReceive bytes: UnsafeRawBufferPointer) -> Int {
         guard stream === self.stream else { return bytes.count }
         silences = 0
+        heardAt = loop.now
         guard address.isRTU else { return receiveTCP(bytes) }
         if case .serial(let line) = address { quietFrom = loop.clock.now + line.silence }
         received += bytes

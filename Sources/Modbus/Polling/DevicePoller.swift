@@ -27,13 +27,13 @@ package final class DevicePoller {
     package private(set) var lateness = Lateness()
 
     let loop: EventLoop
-    private var queue = Deque<PolledDevice.Block>()
+    var queue = Deque<PolledDevice.Block>()
     private var tasks = Deque<Task>()
     private var wakeTimer = Timer.none
     private var isServing = false
     private var isStopped = false
     /// The last that was told of the connection.
-    private var wasTold: String??
+    var wasTold: String??
 
     /// A request beside the plan: a write, or what belongs to one.
     struct Task {
@@ -228,7 +228,7 @@ package final class DevicePoller {
         tellState(of: device)
     }
 
-    private func giveUp(_ block: PolledDevice.Block) {
+    func giveUp(_ block: PolledDevice.Block) {
         block.tries = 0
         block.isMissed = true
     }
@@ -292,13 +292,19 @@ package final class DevicePoller {
             return true
         }
         device.probes += 1
-        device.probeTimer = loop.schedule(after: device.backoff(device.probes)) { [weak self, weak device] in
+        scheduleProbe(device, after: device.backoff(device.probes))
+    }
+
+    private func scheduleProbe(_ device: PolledDevice, after delay: Duration) {
+        device.probeTimer = loop.schedule(after: delay) { [weak self, weak device] in
             if let self, let device { self.probe(device) }
         }
     }
 
     private func probe(_ device: PolledDevice) {
-        guard device.isSilent, line.isConnected else { return }
+        guard device.isSilent else { return }
+        // A connection that is made anew in this moment.
+        guard line.isConnected else { return scheduleProbe(device, after: device.options.backoffMinimum) }
         let block = device.blocks.min { ($0.silences, $0.plan.places.count) < ($1.silences, $1.plan.places.count) }
         guard let block else { return }
         block.due = loop.now
@@ -307,12 +313,12 @@ package final class DevicePoller {
     }
 
     /// Every point of the device has no value any more.
-    private func tellBad(_ device: PolledDevice, _ why: String) {
+    func tellBad(_ device: PolledDevice, _ why: String) {
         let outcome = Reading.Outcome.bad(error: why)
         delegate?.poller(self, device: device, didRead: device.options.points.indices.map { ($0, outcome) })
     }
 
-    private func tellState(of device: PolledDevice) {
+    func tellState(of device: PolledDevice) {
         let state: PolledDevice.State =
             if device.isSilent || !line.isConnected {
                 .offline
@@ -352,51 +358,9 @@ package final class DevicePoller {
         }
     }
 
-    private func failTasks(_ error: ModbusError) {
+    func failTasks(_ error: ModbusError) {
         let failed = tasks
         tasks = []
         for task in failed { task.completion(.failure(error)) }
-    }
-}
-
-extension DevicePoller: LineDelegate {
-    package func lineDidConnect(_ line: Line) {
-        tell(nil)
-        for device in devices {
-            for block in device.blocks {
-                block.notBefore = loop.now
-                if block.isMissed { refresh(block) }
-            }
-            if device.isSilent { probe(device) }
-        }
-    }
-
-    package func line(_ line: Line, didClose reason: String) {
-        tell(reason)
-        failTasks(.notConnected(reason))
-        for block in queue {
-            block.isQueued = false
-            giveUp(block)
-        }
-        queue = []
-        for device in devices {
-            device.problem = reason
-            // The next connection begins without an opinion.
-            device.isSilent = false
-            device.doubts = 0
-            device.probes = 0
-            loop.cancel(device.probeTimer)
-            for block in device.blocks { block.silences = 0 }
-            tellBad(device, "not connected: \(reason)")
-            tellState(of: device)
-        }
-    }
-
-    package func lineIsFree(_ line: Line) { serve() }
-
-    private func tell(_ problem: String?) {
-        guard wasTold != .some(problem) else { return }
-        wasTold = .some(problem)
-        delegate?.poller(self, connectionIs: problem)
     }
 }

@@ -20,6 +20,8 @@ final class ModbusSession: LineDelegate {
         var options = Line.Options()
         options.timeout = timeout
         options.reconnects = false
+        // Who looks for units meets many that aren't there.
+        options.deadAfter = .seconds(86400)
         line = Line(loop: loop, network: network, address: address, options: options)
         line.delegate = self
         line.open()
