@@ -54,7 +54,7 @@ extension DeviceTwins {
         } else {
             device = known ?? Device()
         }
-        if !event.isEmpty, device.lastEvent == event, device.lastEventHash == hash {
+        if !isNew, !event.isEmpty, device.lastEvent == event, device.lastEventHash == hash {
             // Before this start: the answer is made of what is there.
             let again = messages.updated(device.accepted(request, names), version: device.version, event: event)
             say("/twin/update/result", of: id, in: &answer, again)

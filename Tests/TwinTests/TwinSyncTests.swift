@@ -3,6 +3,7 @@ import MQTT
 import Store
 import Testing
 
+@testable import Broker
 @testable import Twin
 
 /// Edge and cloud, by their messages.
@@ -213,6 +214,33 @@ import Testing
         // It refused the last.
         try cloud.say(Self.told, x("3", (0, 2), refused: (2, 2)))
         #expect(try expected() == "3")
+    }
+
+    /// What a batch tells is committed with the batch, and nobody hears of it before.
+    @Test func aBatchTellsOfTwins() throws {
+        let cloud = try Twins(id: "cloud")
+        var isCommitted = false
+        cloud.node.store.hold = true
+        let told = (1...3).map { number in
+            OwnMessage(
+                "$hw/events/node/pump-7/device/d\(number)/twin/edge_updated",
+                Array(#"{"twin":{"x":{"actual":{"value":"1"},"actual_version":{"cloud":0,"edge":1}}}}"#.utf8))
+        }
+
+        let isTaken = Broker.withViews(of: told) { views in
+            cloud.node.broker.ingest(views, changes: []) { isCommitted = true }
+        }
+        #expect(isTaken)
+        #expect(cloud.heard().isEmpty && !isCommitted)
+        cloud.node.store.hold = false
+
+        #expect(cloud.heard().count { $0.topic.hasSuffix("/twin/update/document") } == 3)
+        #expect(isCommitted)
+        let commits = cloud.node.log.submittedGroups
+        _ = try cloud.say("node/pump-7/device/d2/twin/get", "{}", .atMostOnce)
+        #expect(cloud.node.log.submittedGroups == commits)
+        try cloud.restart()
+        #expect(cloud.state.count == 3)
     }
 
     @Test func whatIsRemovedThereIsRemovedHere() throws {
