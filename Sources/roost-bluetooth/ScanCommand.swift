@@ -15,6 +15,9 @@ final class ScanCommand: RadioDelegate {
     private var exitCode: Int32 = 0
     private let isTerminal = isatty(STDOUT_FILENO) == 1
 
+    /// As `roost` has its exit codes.
+    private static let cannotConnect: Int32 = 3
+
     /// Without a terminal to watch, or a time.
     private static let usualSeconds = 10
 
@@ -81,7 +84,7 @@ final class ScanCommand: RadioDelegate {
     func radio(didChange state: RadioState) {
         guard case .unavailable(let why) = state else { return }
         Self.complain(why)
-        exitCode = 1
+        exitCode = Self.cannotConnect
         loop.stop()
     }
 

@@ -114,6 +114,7 @@ import Testing
     @Test func aRefusedWriteSaysWhy() throws {
         let rig = try rig(switched)
         find(rig)
+        _ = rig.broker.take()
         rig.radio.writeResult = .failure(.refused("Write not permitted"))
         let published = rig.published { rig.broker.send("bluetooth/lamp/light/set", "true") }
         #expect(published.count == 1 && published[0].contains(#""error":"Write not permitted""#))

@@ -155,7 +155,7 @@ import Testing
             ], sequence: 32),
         Case(
             "pvvx, encrypted", thermometer, "11d603fbfa7b6dfb1e26fd",
-            ["temperature 23.45 °C", "humidity 41.73 %", "battery 61 %", "opening false", "switch true"], sequence: 17,
+            ["temperature 23.45 °C", "humidity 41.73 %", "battery 61 %", "opening false", "switch false"], sequence: 17,
             key: "b9ea895fac7eea6d30532432a516f3a3"),
     ]
 

@@ -87,7 +87,7 @@ extension EndToEndTests {
                 [
                     "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent", Programs.roost, "bluetooth", "scan",
                 ], name: "scan")
-            #expect(try scenario.finish(child) == 1)
+            #expect(try scenario.finish(child) == 3)
             #expect(child.errors.contains("roost-bluetooth: cannot reach the system bus"))
         }
     }

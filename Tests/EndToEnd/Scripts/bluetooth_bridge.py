@@ -19,21 +19,14 @@ import time
 
 import paho.mqtt.client as mqtt
 
+import private_bus
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 60
 THERMOMETER = "A4:C1:38:00:11:22"
 LAMP = "C0:FF:EE:00:00:02"
 BATTERY = "00002a19-0000-1000-8000-00805f9b34fb"
 LIGHT = "0000fff1-0000-1000-8000-00805f9b34fb"
-
-BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=%s</listen>
-<policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_type="signal"/>
-<allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
-<allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/>
-<allow receive_type="signal"/></policy></busconfig>
-"""
 
 
 class Failure(Exception):
@@ -71,19 +64,11 @@ class Air:
 
     def __init__(self, directory):
         self.directory = directory
-        self.address = f"unix:path={directory}/bus"
-        self.environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address}
-        with open(f"{directory}/bus.conf", "w", encoding="utf-8") as file:
-            file.write(BUS % f"{directory}/bus")
+        self.environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": private_bus.address(directory)}
         self.daemon = self.mock = None
 
     def start_bus(self):
-        if os.path.exists(f"{self.directory}/bus"):
-            os.unlink(f"{self.directory}/bus")
-        self.daemon = subprocess.Popen(
-            ["dbus-daemon", f"--config-file={self.directory}/bus.conf", "--nofork", "--print-address"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.daemon.stdout.readline()
+        self.daemon = private_bus.start(self.directory)
 
     def start_bluez(self):
         self.mock = subprocess.Popen(
@@ -332,7 +317,7 @@ def twin(stage):
     bridge.stop()
 
 
-def flood(stage, count=4000, rate=4000, beside=3):
+def flood(stage, count=2000, rate=4000, beside=3):
     """One device's values all arrive from among thousands of advertisements a second that nobody asked for."""
     bridge = stage.start(allow=[THERMOMETER])
     air, heard = stage.air, stage.listener

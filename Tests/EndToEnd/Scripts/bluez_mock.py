@@ -11,15 +11,15 @@ Needs Debian's python3-dbusmock and dbus-daemon; run by the system's Python.
 
 import json
 import os
-import subprocess
 import sys
 import time
 
 import dbus
 import dbus.mainloop.glib
 from dbusmock import mockobject
-from dbusmock.templates import bluez5 as _  # noqa: F401  a missing template is told of here
 from gi.repository import GLib
+
+import private_bus
 
 DEVICE = "org.bluez.Device1"
 ADAPTER = "org.bluez.Adapter1"
@@ -52,8 +52,7 @@ class Mock:
     # What a line of standard input may ask for.
 
     def adapter(self, name="hci0", powered=True):
-        path = self.main.AddAdapter(name, "simulated") if hasattr(self.main, "AddAdapter") else None
-        adapter = mockobject.objects[path]
+        adapter = mockobject.objects[self.main.AddAdapter(name, "simulated")]
         adapter.props[ADAPTER]["Powered"] = dbus.Boolean(powered)
 
     def remove_adapter(self, name="hci0"):
@@ -114,21 +113,6 @@ class Mock:
             return
         device = mockobject.objects[self.path(address)]
         device.EmitSignal(dbus.PROPERTIES_IFACE, "PropertiesChanged", "sa{sv}as", [DEVICE, properties, []])
-
-    def flood(self, devices, each, rate, prefix="F0:00:00:00"):
-        """`devices` others that all advertise `each` times something that nobody asked for, `rate` a second in all."""
-        addresses = [f"{prefix}:{number >> 8:02X}:{number & 255:02X}" for number in range(devices)]
-        for address in addresses:
-            self.advertise(address, manufacturer={"76": "1005"})
-        begin, sent = time.monotonic(), 0
-        for turn in range(each):
-            for address in addresses:
-                self.advertise(address, rssi=-70 - turn % 20, manufacturer={"76": f"1005{turn % 65536:04x}"})
-                sent += 1
-                ahead = sent / rate - (time.monotonic() - begin)
-                if ahead > 0.01:
-                    time.sleep(ahead)
-        tell("flooded", sent=sent, seconds=time.monotonic() - begin)
 
     def burst(self, address, count, rate, beside=0):
         """`count` different BTHome counts of one device, `rate` a second, each with `beside` advertisements of others."""
@@ -242,31 +226,9 @@ def obey_standard_input(mock, loop):
     GLib.io_add_watch(0, GLib.IO_IN | GLib.IO_HUP, ready)
 
 
-BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=%s</listen>
-<policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_type="signal"/>
-<allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
-<allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/>
-<allow receive_type="signal"/><allow send_destination="*" eavesdrop="true"/></policy></busconfig>
-"""
-
-
-def start_bus(directory):
-    """A system bus for whoever has its address: unix:path=DIRECTORY/bus."""
-    path = os.path.join(os.path.abspath(directory), "bus")
-    configuration = os.path.join(directory, "bus.conf")
-    with open(configuration, "w", encoding="utf-8") as file:
-        file.write(BUS % path)
-    daemon = subprocess.Popen(["dbus-daemon", f"--config-file={configuration}", "--nofork", "--print-address"],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    daemon.stdout.readline()
-    return daemon, f"unix:path={path}"
-
-
 def demo(directory):
     os.makedirs(directory, exist_ok=True)
-    daemon, address = start_bus(directory)
+    daemon, address = private_bus.start(directory), private_bus.address(directory)
     os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = address
     dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
     mock = Mock()
