@@ -115,7 +115,7 @@ package final class BlueZ: Radio {
     private func lostBus(_ error: BusError) {
         arrived(nil, because: "cannot reach the system bus: \(error.text). Is dbus running?")
         loop.cancel(retry)
-        retry = loop.schedule(after: backoff.pause()) { [weak self] in
+        retry = loop.schedule(after: backoff.next(random: .random(in: 0..<1))) { [weak self] in
             guard let self, self.stage != .stopped else { return }
             self.open()
         }
@@ -197,7 +197,7 @@ package final class BlueZ: Radio {
 
     private func refused(_ error: BusError) {
         wait("\(adapterName) cannot scan: \(error.text)")
-        scanLater(after: backoff.pause())
+        scanLater(after: backoff.next(random: .random(in: 0..<1)))
     }
 
     private func scanLater(after pause: Duration) {

@@ -145,7 +145,7 @@ final class Peripheral {
         phase = .idle
         guard !isStopping else { return }
         phase = .pausing(
-            loop.schedule(after: backoff.pause()) { [weak self] in
+            loop.schedule(after: backoff.next(random: .random(in: 0..<1))) { [weak self] in
                 self?.phase = .idle
                 self?.proceed()
             })
