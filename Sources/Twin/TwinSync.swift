@@ -48,6 +48,7 @@ extension Device {
                 if offer.isThere, !isGone { return false }
                 continue
             }
+            if offered == Version(), taken[side].version == nil, !offer.isThere { continue }
             guard offered.isNotBelow(taken[side].version) else { return false }
             guard !isGone else {
                 taken[side].version = offered
@@ -93,7 +94,9 @@ extension Device {
             for side in SideName.allCases {
                 guard let told = change[side].version else { continue }
                 let value = change[side].value.flatMap { try? $0.text(as: .string) }
-                property[side] = Side(value: value, timestamp: value == nil ? 0 : change[side].timestamp, version: told)
+                property[side] = Side(
+                    value: value, timestamp: value == nil ? 0 : change[side].timestamp,
+                    version: told == Version() && value == nil ? nil : told)
             }
             if let type = change.type { property.type = type }
             if let optional = change.optional { property.optional = optional }
