@@ -109,7 +109,8 @@ struct TwinMessages {
                     json.object(names[name]) { json in
                         write(property, to: &json)
                         for side in SideName.allCases {
-                            write(property[side].version, as: "\(side.word)_version", to: &json)
+                            // One that never had a value, too: the other side may think that it has.
+                            write(property[side].version ?? Version(), as: "\(side.word)_version", to: &json)
                         }
                         write(offered?.expected, as: "expected_refused", to: &json)
                         write(offered?.actual, as: "actual_refused", to: &json)

@@ -12,66 +12,73 @@ extension Device {
             if index == nil, properties.count >= PropertyRules.maximumProperties { continue }
             let known = index.map { properties[$0] }
             var property = known ?? Property(name: names.intern(name))
-            if takeFromCloud(change, known, &property, now) {
-                guard known != property else { continue }
-                let last = known?.type == .deleted ? nil : known
-                let current = property.type == .deleted ? nil : property
-                effect.documents.append(.init(last: last, current: current, name: property.name))
-                if let index { properties[index] = property } else { properties.append(property) }
-            } else {
+            guard takeFromCloud(change, known, &property, now) else {
                 effect.refused.append((property.name, change.expected.version, change.actual.version))
-                // Of two values the first may have been taken.
-                guard let known, known != property, let index else { continue }
-                properties[index] = property
-                effect.documents.append(.init(last: known, current: property, name: property.name))
+                continue
             }
+            guard known != property else { continue }
+            put(property, in: index, over: known, &effect)
         }
         return effect
     }
 
-    /// False: at least one value is refused; then what comes behind it is, too.
+    private mutating func put(
+        _ property: Property, in index: Int?, over known: Property?, _ effect: inout TwinEffect
+    ) {
+        effect.documents.append(
+            .init(
+                last: known?.type == .deleted ? nil : known, current: property.type == .deleted ? nil : property,
+                name: property.name))
+        if let index { properties[index] = property } else { properties.append(property) }
+    }
+
+    /// False: one of the values is refused, and so the property as a whole: what was taken is then exactly what was offered,
+    /// and the cloud need not be told.
     private func takeFromCloud(
         _ change: PropertyChange, _ known: Property?, _ property: inout Property, _ now: Int64
     ) -> Bool {
         guard !change.hasUnknownType else { return false }
-        if change.type == .deleted {
-            var buried = property
-            for side in SideName.allCases {
-                // A tombstone may come without numbers: then it counts.
-                guard let offered = change[side].version else { continue }
-                guard offered.isNotBelow(buried[side].version) else { return false }
-                buried[side].version = offered
-            }
-            buried.bury()
-            property = buried
-            return true
-        }
+        let isGone = change.type == .deleted
         let type = known.flatMap { $0.type == .deleted ? nil : $0.type } ?? change.type ?? .string
         var taken = property
-        for side in SideName.allCases where change[side].isThere {
-            guard let offered = change[side].version, offered.isNotBelow(taken[side].version),
-                let value = change[side].value, let text = try? value.text(as: type)
-            else {
-                if taken[.expected] != property[.expected] { property.expected = taken.expected }
-                return false
+        for side in SideName.allCases {
+            let offer = change[side]
+            guard let offered = offer.version else {
+                // A tombstone may come without numbers: then it counts. A value may not.
+                if offer.isThere, !isGone { return false }
+                continue
+            }
+            if offered == Version(), taken[side].version == nil, !offer.isThere { continue }
+            guard offered.isNotBelow(taken[side].version) else { return false }
+            guard !isGone else {
+                taken[side].version = offered
+                continue
+            }
+            var text: String?
+            if offer.isThere {
+                text = offer.value.flatMap { try? $0.text(as: type) }
+                if text == nil { return false }
             }
             // The same again changes nothing, not even the time.
-            if taken[side].value == text, taken[side].version == offered, known?.type == type { continue }
-            taken[side].version = offered
-            taken[side].value = text
-            taken[side].timestamp = now
+            if taken[side].value == text, taken[side].version == offered { continue }
+            taken[side] = Side(value: text, timestamp: text == nil ? 0 : now, version: offered)
         }
-        taken.type = type
-        if known == nil { taken.optional = change.optional ?? true }
-        if change.optional == false { taken.optional = false }
+        if isGone {
+            taken.bury()
+        } else {
+            taken.type = type
+            if known == nil { taken.optional = change.optional ?? true }
+            if change.optional == false { taken.optional = false }
+        }
         property = taken
         return true
     }
 
     // MARK: - At the cloud
 
-    /// What the edge has. It is taken, unless a later change by the cloud is on its way there, of which the edge doesn't say
-    /// that it was refused: that one is told again.
+    /// What the edge has. It is taken, property by property, unless a change by the cloud is on its way there that the edge
+    /// can still take: that one is told again. It can't where the edge has changed a value since (the property is refused
+    /// there as a whole), nor where the edge says that it has refused this very change.
     mutating func applyFromEdge(_ request: TwinRequest, now: Int64, names: inout NameTable) -> TwinEffect {
         var effect = TwinEffect()
         for (name, change) in request.properties {
@@ -80,33 +87,37 @@ extension Device {
             if index == nil, properties.count >= PropertyRules.maximumProperties { continue }
             let known = index.map { properties[$0] }
             var property = known ?? Property(name: names.intern(name))
-            var isUnheard = false
+            guard known == nil || takesFromEdge(change, property) else {
+                effect.unheard.append(property.name)
+                continue
+            }
             for side in SideName.allCases {
                 guard let told = change[side].version else { continue }
-                let ours = property[side].version ?? Version()
-                let isRefused = change[side].refused.map { $0.cloud >= ours.cloud } ?? false
-                guard told.cloud >= ours.cloud || told.edge > ours.edge || isRefused else {
-                    isUnheard = true
-                    continue
-                }
-                property[side].version = told
-                property[side].value = change[side].value.flatMap { try? $0.text(as: .string) }
-                property[side].timestamp = property[side].value == nil ? 0 : change[side].timestamp
+                let value = change[side].value.flatMap { try? $0.text(as: .string) }
+                property[side] = Side(
+                    value: value, timestamp: value == nil ? 0 : change[side].timestamp,
+                    version: told == Version() && value == nil ? nil : told)
             }
-            if isUnheard {
-                effect.unheard.append(property.name)
-            } else {
-                if let type = change.type { property.type = type }
-                if let optional = change.optional { property.optional = optional }
-                if property.type == .deleted { property.bury() }
-            }
+            if let type = change.type { property.type = type }
+            if let optional = change.optional { property.optional = optional }
+            if property.type == .deleted { property.bury() }
             guard property != known else { continue }
-            let last = known?.type == .deleted ? nil : known
-            effect.documents.append(
-                .init(last: last, current: property.type == .deleted ? nil : property, name: property.name))
-            if let index { properties[index] = property } else { properties.append(property) }
+            put(property, in: index, over: known, &effect)
         }
         return effect
+    }
+
+    private func takesFromEdge(_ change: PropertyChange, _ known: Property) -> Bool {
+        var isBehind = false
+        var refusals: [Bool] = []
+        for side in SideName.allCases {
+            let ours = known[side].version ?? Version()
+            if let refused = change[side].refused { refusals.append(refused == ours) }
+            guard let told = change[side].version else { continue }
+            if told.edge > ours.edge { return true }
+            isBehind = isBehind || ours.cloud > told.cloud || ours.edge > told.edge
+        }
+        return !isBehind || (!refusals.isEmpty && refusals.allSatisfy { $0 })
     }
 }
 

@@ -208,7 +208,7 @@ struct TwinCommand: ParsableCommand {
             discussion: """
                 EXAMPLES
                   roost twin add press-7
-                  roost twin add line-b/press-7 --description 'by the door' --attribute maker=Acme
+                  roost twin add b/press-7 --description 'by the door' --attribute maker=Acme
                 """)
 
         @Argument(help: "The device: name, or namespace/name.")

@@ -19,7 +19,7 @@ import Testing
 
         let start =
             #"{"node":"edge-1","version":"9.9","uptime_seconds":90,"connections":0,"sessions":0,"subscriptions":0,"#
-            + #""retained":0,"messages_received":0,"messages_sent":0,"dropped":0,"#
+            + #""retained":0,"twins":0,"messages_received":0,"messages_sent":0,"dropped":0,"#
             + #""queued":{"messages":0,"bytes":0,"oldest_seconds":null},"store":{"bytes":"#
         #expect(text.hasPrefix(start))
         #expect(

@@ -35,7 +35,7 @@ import Testing
         #expect(document.at("twin.temperature.current.actual.value") == "21.5")
         #expect(
             said[3].json.at("twin.temperature.actual_version") == .object(["cloud": .number(0), "edge": .number(1)]))
-        #expect(said[3].json.at("twin.temperature.expected_version") == nil)
+        #expect(said[3].json.at("twin.temperature.expected_version.edge") == .number(0))
     }
 
     @Test(arguments: ["sensor-1", "default/sensor-1"])
