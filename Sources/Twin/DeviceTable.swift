@@ -1,7 +1,6 @@
 import MQTT
 
-/// Every device in one blob of its own, found by its key: no dictionary, and no object but the blob. A device of ten
-/// properties takes about half a kilobyte (docs/twin.md has the measurement).
+/// Every device in one blob of its own, found by its key: no dictionary, and no object but the blob.
 struct DeviceTable {
     /// A blob: the key with its length (two bytes) before it, then the device (`Device.encode`). Empty: free.
     private var blobs: [[UInt8]] = []
