@@ -45,16 +45,13 @@ build: ## build roostd, roost, and the bridges
 	@mkdir -p $(STATIC)
 	@for name in stdc++ sqlite3 lz4 ssl crypto; do ln -sf "$$(realpath $$(cc -print-file-name=lib$$name.a))" $(STATIC)/lib$$name.a; done
 	@echo "roost: building (the first time takes some minutes)"
-	@$(RELEASE) --product roostd
-	@$(RELEASE) --product roost
-	@$(RELEASE) --product roost-modbus
-	@$(RELEASE) --product roost-bluetooth
+	@ROOST_PROGRAMS=1 $(RELEASE)
 
 test: build ## build and run every test
 	@$(call install,$(TEST_PACKAGES))
 	@$(call paho)
 	@echo "roost: building the tests"
-	@swift build -j $(JOBS) --build-tests
+	@swift build -j $(JOBS) --disable-index-store -debug-info-format none --build-tests
 	@echo "roost: testing the parts, and the whole in a simulation"
 	@$(TEST) swift test --skip-build --skip '^(EndToEnd|Conformance)\.'
 	@echo "roost: testing the programs, as they are released"
