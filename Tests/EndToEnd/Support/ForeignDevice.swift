@@ -11,6 +11,7 @@ final class ForeignDevice {
     private let own: String
     private var process: Child?
     private var held: Descriptor?
+    private var terminal: Int32 = -1
 
     init(_ kind: String, _ scenario: Scenario) throws {
         self.scenario = scenario
@@ -25,7 +26,8 @@ final class ForeignDevice {
             try scenario.wait("the pair of terminals") { access(near, F_OK) == 0 && access(far, F_OK) == 0 }
             url = "rtu://\(place)?baud=19200&parity=none&stop=1"
             // socat ends when nobody has its terminal open.
-            held = Descriptor(open(place, O_RDWR | O_NOCTTY | O_CLOEXEC))
+            terminal = open(place, O_RDWR | O_NOCTTY | O_CLOEXEC)
+            held = Descriptor(terminal)
         } else {
             place = own
             url = kind == "tcp" ? "tcp://127.0.0.1:\(own)" : "rtu+tcp://127.0.0.1:\(own)"
@@ -52,6 +54,7 @@ final class ForeignDevice {
         let target =
             kind == "tcp"
             ? ["-m", "tcp", "-p", place, "127.0.0.1"] : ["-m", "rtu", "-b", "19200", "-P", "none", place]
+        if terminal >= 0 { tcflush(terminal, TCIFLUSH) }
         let child = try scenario.spawn("mbpoll", ["-a", "1", "-0", "-1"] + words + target + values, name: "mbpoll")
         try scenario.finish(child)
         return child.output
