@@ -51,7 +51,7 @@ test: build ## build and run every test
 	@$(call install,$(TEST_PACKAGES))
 	@$(call paho)
 	@echo "roost: building the tests"
-	@swift build -j $(JOBS) --disable-index-store -debug-info-format none --build-tests
+	@swift build -j $(JOBS) --build-tests
 	@echo "roost: testing the parts, and the whole in a simulation"
 	@$(TEST) swift test --skip-build --skip '^(EndToEnd|Conformance)\.'
 	@echo "roost: testing the programs, as they are released"
