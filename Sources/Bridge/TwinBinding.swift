@@ -13,6 +13,7 @@ package final class TwinBinding {
     private var number: UInt64 = 0
     private let run = String(UInt64.random(in: 0 ... .max), radix: 16)
     private var isScheduled = false
+    private var willAskAgain = false
 
     private struct Attempt {
         var value: String
@@ -99,9 +100,21 @@ package final class TwinBinding {
         }
     }
 
+    /// A delta comes with an update, and none may come for long: a write that was lost with a device's power is made again.
+    private func askAgain(at time: Instant) {
+        guard !willAskAgain else { return }
+        willAskAgain = true
+        connection.loop.schedule(at: time) { [weak self] in
+            self?.willAskAgain = false
+            self?.send("twin/get") { _ in }
+        }
+    }
+
     private func ask(_ name: String, _ value: String) {
         let now = connection.loop.now
-        if let last = attempts[name], last.value == value, now - last.time < Self.patience { return }
+        if let last = attempts[name], last.value == value, now - last.time < Self.patience {
+            return askAgain(at: last.time + Self.patience)
+        }
         attempts[name] = Attempt(value: value, time: now)
         desired(name, value)
     }

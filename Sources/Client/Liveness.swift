@@ -52,6 +52,8 @@ extension MQTTClient {
         lastRoundTrip = max(.zero, loop.now - sent)
         liveness.pingSent = nil
         liveness.missReported = false
+        // With a Keep Alive shorter than the patience for an answer, the next PINGREQ is due before that has run out.
+        if liveness.keepAlive > .zero { scheduleLiveness(at: nextPing) }
         delegate?.clientDidReceivePong(self)
     }
 

@@ -12,11 +12,15 @@ extension Device {
             if index == nil, properties.count >= PropertyRules.maximumProperties { continue }
             let known = index.map { properties[$0] }
             var property = known ?? Property(name: names.intern(name))
-            guard takeFromCloud(change, known, &property, now) else {
-                effect.refused.append((property.name, change.expected.version, change.actual.version))
-                continue
+            let refused = takeFromCloud(change, known, &property, now)
+            if !refused.isEmpty {
+                effect.refused.append(
+                    (
+                        property.name, refused.contains(.expected) ? change.expected.version : nil,
+                        refused.contains(.actual) ? change.actual.version : nil
+                    ))
             }
-            guard known != property else { continue }
+            guard known != property, refused.count < SideName.allCases.count else { continue }
             put(property, in: index, over: known, &effect)
         }
         return effect
@@ -32,37 +36,23 @@ extension Device {
         if let index { properties[index] = property } else { properties.append(property) }
     }
 
-    /// False: one of the values is refused, and so the property as a whole: what was taken is then exactly what was offered,
-    /// and the cloud need not be told.
+    /// The values that are refused. Of a property that is there on both sides each value stands for itself: a device that
+    /// reports all the time doesn't keep the cloud from expecting something of it. Where one side has deleted it, it is taken
+    /// or refused as a whole.
     private func takeFromCloud(
         _ change: PropertyChange, _ known: Property?, _ property: inout Property, _ now: Int64
-    ) -> Bool {
-        guard !change.hasUnknownType else { return false }
+    ) -> [SideName] {
+        guard !change.hasUnknownType else { return SideName.allCases }
         let isGone = change.type == .deleted
+        let isWhole = isGone || known?.type == .deleted
         let type = known.flatMap { $0.type == .deleted ? nil : $0.type } ?? change.type ?? .string
         var taken = property
-        for side in SideName.allCases {
-            let offer = change[side]
-            guard let offered = offer.version else {
-                // A tombstone may come without numbers: then it counts. A value may not.
-                if offer.isThere, !isGone { return false }
-                continue
-            }
-            if offered == Version(), taken[side].version == nil, !offer.isThere { continue }
-            guard offered.isNotBelow(taken[side].version) else { return false }
-            guard !isGone else {
-                taken[side].version = offered
-                continue
-            }
-            var text: String?
-            if offer.isThere {
-                text = offer.value.flatMap { try? $0.text(as: type) }
-                if text == nil { return false }
-            }
-            // The same again changes nothing, not even the time.
-            if taken[side].value == text, taken[side].version == offered { continue }
-            taken[side] = Side(value: text, timestamp: text == nil ? 0 : now, version: offered)
+        var refused: [SideName] = []
+        for side in SideName.allCases where !take(change[side], isGone, as: type, into: &taken[side], now) {
+            guard !isWhole else { return SideName.allCases }
+            refused.append(side)
         }
+        guard refused.count < SideName.allCases.count else { return refused }
         if isGone {
             taken.bury()
         } else {
@@ -71,14 +61,37 @@ extension Device {
             if change.optional == false { taken.optional = false }
         }
         property = taken
+        return refused
+    }
+
+    /// False: the offer is refused.
+    private func take(
+        _ offer: PropertyChange.Side, _ isGone: Bool, as type: PropertyType, into side: inout Side, _ now: Int64
+    ) -> Bool {
+        // A tombstone may come without numbers: then it counts. A value may not.
+        guard let offered = offer.version else { return !offer.isThere || isGone }
+        if offered == Version(), side.version == nil, !offer.isThere { return true }
+        guard offered.isNotBelow(side.version) else { return false }
+        guard !isGone else {
+            side.version = offered
+            return true
+        }
+        var text: String?
+        if offer.isThere {
+            text = offer.value.flatMap { try? $0.text(as: type) }
+            if text == nil { return false }
+        }
+        // The same again changes nothing, not even the time.
+        if side.value == text, side.version == offered { return true }
+        side = Side(value: text, timestamp: text == nil ? 0 : now, version: offered)
         return true
     }
 
     // MARK: - At the cloud
 
-    /// What the edge has. It is taken, property by property, unless a change by the cloud is on its way there that the edge
-    /// can still take: that one is told again. It can't where the edge has changed a value since (the property is refused
-    /// there as a whole), nor where the edge says that it has refused this very change.
+    /// What the edge has. It is taken, value by value, unless a change by the cloud is on its way there that the edge can still
+    /// take: that one is told again. It can't where the edge has changed the value since, nor where the edge says that it has
+    /// refused this very change. Where one side has deleted the property, it is taken as a whole or not.
     mutating func applyFromEdge(_ request: TwinRequest, now: Int64, names: inout NameTable) -> TwinEffect {
         var effect = TwinEffect()
         for (name, change) in request.properties {
@@ -87,11 +100,17 @@ extension Device {
             if index == nil, properties.count >= PropertyRules.maximumProperties { continue }
             let known = index.map { properties[$0] }
             var property = known ?? Property(name: names.intern(name))
-            guard known == nil || takesFromEdge(change, property) else {
-                effect.unheard.append(property.name)
-                continue
+            var unheard: [SideName] = []
+            if let known {
+                if known.type == .deleted || change.type == .deleted {
+                    if !takesFromEdge(change, known) { unheard = SideName.allCases }
+                } else {
+                    unheard = SideName.allCases.filter { !isTaken(change[$0], over: known[$0]) }
+                }
             }
-            for side in SideName.allCases {
+            if !unheard.isEmpty { effect.unheard.append(property.name) }
+            guard unheard.count < SideName.allCases.count else { continue }
+            for side in SideName.allCases where !unheard.contains(side) {
                 guard let told = change[side].version else { continue }
                 let value = change[side].value.flatMap { try? $0.text(as: .string) }
                 property[side] = Side(
@@ -119,6 +138,13 @@ extension Device {
         }
         return !isBehind || (!refusals.isEmpty && refusals.allSatisfy { $0 })
     }
+}
+
+/// One value, of a property that is there on both sides.
+private func isTaken(_ change: PropertyChange.Side, over known: Side) -> Bool {
+    let ours = known.version ?? Version()
+    guard let told = change.version, told.edge <= ours.edge else { return true }
+    return (ours.cloud <= told.cloud && ours.edge <= told.edge) || change.refused == ours
 }
 
 extension Version {

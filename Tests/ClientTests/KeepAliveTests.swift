@@ -37,6 +37,18 @@ import Testing
         #expect(rig.server.received.filter { $0 == [0xC0, 0] }.count == 2)
     }
 
+    /// The Server's patience is 1.5 times Keep Alive, whatever ours for an answer.
+    @Test func aShortKeepAliveIsKept() throws {
+        let rig = try Rig {
+            $0.keepAlive = 1
+            $0.pingTimeout = .seconds(5)
+        }
+        rig.connect()
+        for _ in 0..<10 { rig.pass(.seconds(1)) }
+
+        #expect((9...10).contains(rig.server.received.count))
+    }
+
     @Test func noKeepAliveNoPing() throws {
         let rig = try Rig { $0.keepAlive = 0 }
         rig.connect()

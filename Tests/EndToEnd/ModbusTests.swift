@@ -178,6 +178,7 @@ extension EndToEndTests {
                 [[module]]
                 name = "line-b"
                 program = "modbus"
+                retain = true
                 [[module.connection]]
                 name = "plc"
                 url = "\(url)"

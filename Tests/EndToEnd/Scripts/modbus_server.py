@@ -38,7 +38,8 @@ async def serve(kind, place):
     else:
         framer = ModbusSocketFramer if kind == "tcp" else ModbusRtuFramer
         server = async_io.ModbusTcpServer(
-            context, framer=framer, identity=identity, address=("127.0.0.1", int(place)), ignore_missing_slaves=True)
+            context, framer=framer, identity=identity, address=("127.0.0.1", int(place)),
+            ignore_missing_slaves=True, allow_reuse_address=True)
     print("ready", flush=True)
     await server.serve_forever()
 
