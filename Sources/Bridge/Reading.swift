@@ -1,3 +1,4 @@
+import EventLoop
 import JSON
 
 /// One value of one point, or why there is none.
@@ -99,7 +100,7 @@ package struct ReadingWriter {
             json.member("type", "roost.value")
             json.member("source", source)
             json.member("subject", reading.topic)
-            json.member("time", UTCTime.text(reading.timestamp))
+            json.member("time", CivilTime(milliseconds: reading.timestamp).preciseText)
             json.member("datacontenttype", "application/json")
             json.object("data") { Self.write(reading, into: &$0) }
         }

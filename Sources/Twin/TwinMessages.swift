@@ -1,3 +1,4 @@
+import EventLoop
 import JSON
 
 /// The JSON that twins say, in the shapes and with the words of KubeEdge.
@@ -133,7 +134,9 @@ struct TwinMessages {
             json.object("device") { json in
                 json.member("name", device.name)
                 json.member("state", device.state)
-                if device.lastOnline > 0 { json.member("lastOnlineTime", RFC3339.text(device.lastOnline)) }
+                if device.lastOnline > 0 {
+                    json.member("lastOnlineTime", CivilTime(milliseconds: device.lastOnline).text)
+                }
             }
         }
     }
@@ -178,7 +181,7 @@ struct TwinMessages {
         json.member("name", device.name)
         if !device.description.isEmpty { json.member("description", device.description) }
         if !device.state.isEmpty { json.member("state", device.state) }
-        if device.lastOnline > 0 { json.member("last_online", RFC3339.text(device.lastOnline)) }
+        if device.lastOnline > 0 { json.member("last_online", CivilTime(milliseconds: device.lastOnline).text) }
         guard !device.attributes.isEmpty else { return }
         json.object("attributes") { json in
             for attribute in device.attributes { write(attribute, to: &json) }

@@ -34,16 +34,7 @@ final class Logger {
     }
 
     /// RFC 3339 UTC, to the millisecond.
-    private func time() -> String {
-        let milliseconds = clock.wallMilliseconds
-        var seconds = time_t(milliseconds / 1000)
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        let fraction = String(milliseconds % 1000 + 1000).dropFirst()
-        return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
-            + "T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(fraction)Z"
-    }
+    private func time() -> String { CivilTime(milliseconds: clock.wallMilliseconds).preciseText }
 
     /// Names come from clients: what would begin a new line, or steer a terminal, is written out.
     private func withoutControls(_ line: String) -> String {

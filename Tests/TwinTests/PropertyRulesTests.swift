@@ -1,3 +1,4 @@
+import EventLoop
 import Testing
 
 @testable import Twin
@@ -41,5 +42,5 @@ import Testing
             (0, "1970-01-01T00:00:00Z"), (951_782_400_000, "2000-02-29T00:00:00Z"),
             (1_795_884_445_999, "2026-11-28T16:47:25Z"),
         ] as [(Int64, String)])
-    func dates(milliseconds: Int64, text: String) { #expect(RFC3339.text(milliseconds) == text) }
+    func dates(milliseconds: Int64, text: String) { #expect(CivilTime(milliseconds: milliseconds).text == text) }
 }

@@ -57,20 +57,8 @@ enum HTTPDate {
 
     /// Seconds since 1970 UTC, not negative.
     static func text(_ seconds: Int64) -> String {
-        let day = Int(seconds / 86_400)
-        let second = Int(seconds % 86_400)
-        // Days to a date, counting years from 1 March so that the leap day comes last.
-        let shifted = day + 719_468
-        let era = shifted / 146_097
-        let dayOfEra = shifted % 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let month = (5 * dayOfYear + 2) / 153
-        let dayOfMonth = dayOfYear - (153 * month + 2) / 5 + 1
-        let year = era * 400 + yearOfEra + (month >= 10 ? 1 : 0)
-        return "\(days[day % 7]), \(two(dayOfMonth)) \(months[(month + 2) % 12]) \(year) "
-            + "\(two(second / 3600)):\(two(second / 60 % 60)):\(two(second % 60)) GMT"
+        let date = CivilTime(milliseconds: seconds * 1000)
+        return
+            "\(days[date.dayNumber % 7]), \(date.twoDigitDay) \(months[date.month - 1]) \(date.year) \(date.time) GMT"
     }
-
-    private static func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }

@@ -8,8 +8,8 @@ struct WriteCommand {
     private let id: JSON?
 
     init(_ payload: [UInt8], for type: ValueType) {
-        if case .object? = JSON(payload).map(Shape.init) {
-            let json = JSON(payload)
+        let json = JSON(payload)
+        if case .object? = json {
             value = json?["value"].flatMap { WantedValue($0) }
             id = json?["id"]
             return
@@ -19,7 +19,7 @@ struct WriteCommand {
             value = nil
             return
         }
-        switch (type, JSON(payload)) {
+        switch (type, json) {
         case (_, .string(let quoted)?): value = .text(quoted)
         case (.string, _): value = .text(text)
         default:
@@ -27,12 +27,6 @@ struct WriteCommand {
             let trimmed = text.drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }.reversed()
             value = trimmed.isEmpty ? nil : WantedValue(plain: String(trimmed))
         }
-    }
-
-    private enum Shape {
-        case object, other
-
-        init(_ json: JSON) { if case .object = json { self = .object } else { self = .other } }
     }
 
     /// What is published on `.../set/result`.
